@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# One Makefile, not recursive. Everything that is generated lives in .build/. Plain `make` builds
+# and touches nothing else; installing packages is .ci/deps' work.
+#
+#   make          build ./pybpfprof                 make run    set up, build, profile, show
+#   make check    layering, sizes, names            make test   set up, build, test everything
+#   make unit     unit tests alone (no root)        make live   live tests alone (root)
+#   make bench    figures, printed                  make install DESTDIR= PREFIX=
+#
+# V=1 shows commands, SAN=1 builds with sanitizers, DEV=1 makes warnings errors,
+# ARCH=arm64 SYSROOT=folder builds for arm64 against headers and libraries unpacked there.
+
+VERSION  := 0.1.0
+PREFIX   ?= /usr/local
+ARCH     ?= $(shell uname -m | sed -e s/aarch64/arm64/ -e s/x86_64/x86/)
+HOSTARCH := $(shell uname -m | sed -e s/aarch64/arm64/ -e s/x86_64/x86/)
+CLANG    ?= clang
+BPFTOOL  ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
+PROTOC_C ?= protoc-c
+Q        := $(if $(V),,@)
+say       = $(if $(V),,@printf '  %-8s%s\n' '$(1)' '$(2)')
+
+B   := .build$(if $(filter-out $(HOSTARCH),$(ARCH)),/$(ARCH))$(if $(SAN),/san)
+OUT := $(if $(filter .build,$(B)),pybpfprof,$(B)/pybpfprof)
+
+ifneq ($(ARCH),$(HOSTARCH))
+CC := $(CLANG) --target=$(if $(filter arm64,$(ARCH)),aarch64,$(ARCH))-linux-gnu \
+      $(if $(SYSROOT),--sysroot=$(SYSROOT)) -fuse-ld=lld
+endif
+CFLAGS  ?= -O2 -g
+WARN    := -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers $(if $(DEV),-Werror)
+ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(if $(SAN),-fsanitize=address$(,)undefined) \
+      -D_GNU_SOURCE -DPYBPFPROF_VERSION='"$(VERSION)"' -Iinclude -Iuser -Ibpf -I$(B)/gen $(CPPFLAGS)
+, := ,
+LIBS    := -lbpf -lelf -lz -lprotobuf-c -lxxhash
+
+BPF_CFLAGS := -O2 -g -target bpf -D__TARGET_ARCH_$(ARCH) -D__BPF__ $(WARN) -mcpu=v3 \
+      -Iinclude -Ibpf -Ivmlinux -idirafter /usr/include/$(shell uname -m)-linux-gnu
+
+BPF_SRC  := $(wildcard bpf/*.bpf.c)
+USER_SRC := $(wildcard user/*.c user/*/*.c)
+BPF_OBJ  := $(BPF_SRC:%.bpf.c=$(B)/%.bpf.o)
+USER_OBJ := $(USER_SRC:%.c=$(B)/%.o)
+SKEL     := $(B)/gen/pybpfprof.skel.h
+PROTO    := $(B)/gen/profile.pb-c.h
+# What needs no libbpf: the unit tests link with it.
+PURE_OBJ := $(filter $(addprefix $(B)/user/,base/% target/% python/% profile/% output/%),$(USER_OBJ)) \
+      $(B)/gen/profile.pb-c.o
+UNIT_SRC := $(wildcard tests/unit/*.c)
+UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/%)
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all check unit live test run bench install uninstall clean deps-check
+
+all: deps-check $(OUT)
+
+# Name what is missing, all at once, and where it comes from.
+deps-check:
+	$(Q).ci/deps --check build
+
+$(OUT): $(USER_OBJ) $(B)/gen/profile.pb-c.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/%.bpf.o: %.bpf.c
+	$(call say,BPF,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/pybpfprof.bpf.o: $(BPF_OBJ)
+	$(call say,GEN,$@)
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+$(SKEL): $(B)/pybpfprof.bpf.o
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name pybpfprof_bpf > $@
+
+$(B)/gen/profile.pb-c.c $(PROTO) &: proto/profile.proto
+	$(call say,PROTO,$<)
+	$(Q)mkdir -p $(B)/gen
+	$(Q)$(PROTOC_C) --proto_path=proto --c_out=$(B)/gen $<
+
+$(B)/gen/%.o: $(B)/gen/%.c
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -w -c -o $@ $<
+
+$(B)/user/%.o: user/%.c | $(PROTO) $(SKEL)
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The pure rooms are built without the skeleton, so that unit tests need no BPF compiler.
+$(filter $(B)/user/%,$(PURE_OBJ)): $(B)/user/%.o: user/%.c | $(PROTO)
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/tests/%: tests/unit/%.c $(PURE_OBJ)
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(PURE_OBJ) $(LDFLAGS) $(LIBS) -lcmocka
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+check:
+	$(Q)tests/check/run
+
+unit: $(UNIT_BIN)
+	$(Q)prove --exec '' $(UNIT_BIN)
+
+live: $(OUT)
+	$(Q)prove --timer tests/live/*.t
+
+test run bench: $(if $(wildcard tests/$@),,)
+	$(Q)tests/$@.sh
+
+install: $(OUT)
+	install -D -m 755 $(OUT) $(DESTDIR)$(PREFIX)/bin/pybpfprof
+
+clean:
+	$(Q)rm -rf .build pybpfprof
