@@ -34,7 +34,7 @@ ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(if $(SAN),-fsanitize=address$(,)unde
 , := ,
 LIBS    := -lbpf -lelf -lz -lprotobuf-c -lxxhash
 
-BPF_CFLAGS := -O2 -g -target bpf -D__TARGET_ARCH_$(ARCH) -D__BPF__ $(WARN) -mcpu=v3 \
+BPF_CFLAGS := -O2 -g -target bpf -D__TARGET_ARCH_$(ARCH) $(WARN) -Wno-gnu-variable-sized-type-not-at-end -mcpu=v3 \
       -Iinclude -Ibpf -Ivmlinux -idirafter /usr/include/$(shell uname -m)-linux-gnu
 
 BPF_SRC  := $(wildcard bpf/*.bpf.c)

@@ -201,7 +201,7 @@ struct cpu_counters {
 	__u64 capture_lost; /* code objects that a full ring refused */
 	__u64 capture_over; /* code objects left for later by a quota */
 	__u64 code_faults;  /* code objects that could not be read */
-	__u64 cost_log2[24]; /* runs by log2 of their ns */
+	__u64 run_lengths[64]; /* runs by their length in 1024 ns; the last takes all longer ones */
 };
 
 #endif
