@@ -8,33 +8,40 @@
 #   make bench    figures, printed                  make install DESTDIR= PREFIX=
 #
 # V=1 shows commands, SAN=1 builds with sanitizers, DEV=1 makes warnings errors,
-# ARCH=arm64 SYSROOT=folder builds for arm64 against headers and libraries unpacked there.
+# ARCH=arm64 SYSROOT=folder builds for arm64 against headers and libraries unpacked there
+# (`.ci/deps sysroot arm64 folder` fills it), into .build/arm64.
 
 VERSION  := 0.1.0
 PREFIX   ?= /usr/local
 ARCH     ?= $(shell uname -m | sed -e s/aarch64/arm64/ -e s/x86_64/x86/)
 HOSTARCH := $(shell uname -m | sed -e s/aarch64/arm64/ -e s/x86_64/x86/)
 CLANG    ?= clang
-BPFTOOL  ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
+# On Ubuntu /usr/sbin/bpftool is a script that wants the package of the very kernel that runs.
+BPFTOOL  ?= $(firstword $(wildcard /usr/lib/linux-tools/*/bpftool /usr/local/sbin/bpftool \
+      /usr/sbin/bpftool) bpftool)
 PROTOC_C ?= protoc-c
 Q        := $(if $(V),,@)
 say       = $(if $(V),,@printf '  %-8s%s\n' '$(1)' '$(2)')
 
-B   := .build$(if $(filter-out $(HOSTARCH),$(ARCH)),/$(ARCH))$(if $(SAN),/san)
-OUT := $(if $(filter .build,$(B)),pybpfprof,$(B)/pybpfprof)
-
-ifneq ($(ARCH),$(HOSTARCH))
+CROSS := $(filter-out $(HOSTARCH),$(ARCH))
+ifneq ($(CROSS),)
 CC := $(CLANG) --target=$(if $(filter arm64,$(ARCH)),aarch64,$(ARCH))-linux-gnu \
       $(if $(SYSROOT),--sysroot=$(SYSROOT)) -fuse-ld=lld
 endif
+B   := .build$(CROSS:%=/%)$(if $(SAN),/san)
+OUT := $(if $(filter .build,$(B)),pybpfprof,$(B)/pybpfprof)
+
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers $(if $(DEV),-Werror)
-ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(if $(SAN),-fsanitize=address$(,)undefined) \
+# No recovery: a finding of the undefined behaviour sanitizer fails the test that met it.
+SAN_FLAGS := -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined \
+      -fno-omit-frame-pointer
+ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(if $(SAN),$(SAN_FLAGS)) \
       -D_GNU_SOURCE -DPYBPFPROF_VERSION='"$(VERSION)"' -Iinclude -Iuser -Ibpf -I$(B)/gen $(CPPFLAGS)
-, := ,
 LIBS    := -lbpf -lelf -lz -lprotobuf-c -lxxhash
 
-BPF_CFLAGS := -O2 -g -target bpf -D__TARGET_ARCH_$(ARCH) $(WARN) -Wno-gnu-variable-sized-type-not-at-end -mcpu=v3 \
+BPF_CFLAGS := -O2 -g -target bpf -D__TARGET_ARCH_$(ARCH) $(WARN) \
+      -Wno-gnu-variable-sized-type-not-at-end -mcpu=v3 \
       -Iinclude -Ibpf -Ivmlinux -idirafter /usr/include/$(shell uname -m)-linux-gnu
 
 BPF_SRC  := $(wildcard bpf/*.bpf.c)
@@ -51,13 +58,17 @@ UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/%)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all check unit live test run bench install uninstall clean deps-check
+.PHONY: all check unit live test run bench install uninstall clean
 
-all: deps-check $(OUT)
+all: $(OUT)
 
-# Name what is missing, all at once, and where it comes from.
-deps-check:
-	$(Q).ci/deps --check build
+# Name what is missing, all at once and before anything is built, and where it comes from.
+ifneq ($(filter all,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(shell CC='$(CC)' CLANG='$(CLANG)' BPFTOOL='$(BPFTOOL)' PROTOC_C='$(PROTOC_C)' \
+      .ci/deps --check build $(CROSS) || echo missing),)
+$(error cannot build, see above)
+endif
+endif
 
 $(OUT): $(USER_OBJ) $(B)/gen/profile.pb-c.o
 	$(call say,LINK,$@)
@@ -108,16 +119,29 @@ check:
 	$(Q)tests/check/run
 
 unit: $(UNIT_BIN)
-	$(Q)prove --exec '' $(UNIT_BIN)
+	$(Q)prove --exec tests/tap $(UNIT_BIN)
 
 live: $(OUT)
-	$(Q)prove --timer tests/live/*.t
+	$(Q)prove --timer --exec tests/tap $(sort $(wildcard tests/live/*.t))
 
-test run bench: $(if $(wildcard tests/$@),,)
+test run bench:
 	$(Q)tests/$@.sh
 
+# What is installed, as file:folder; the man page and completions join when they are there.
+INSTALL := $(OUT):bin
+INSTALL += $(patsubst %,%:share/man/man1,$(wildcard user/share/*.1))
+INSTALL += $(patsubst %,%:share/bash-completion/completions,$(wildcard user/share/bash/*))
+INSTALL += $(patsubst %,%:share/zsh/site-functions,$(wildcard user/share/zsh/*))
+INSTALL += $(patsubst %,%:share/fish/vendor_completions.d,$(wildcard user/share/fish/*))
+from     = $(firstword $(subst :, ,$1))
+to       = $(DESTDIR)$(PREFIX)/$(lastword $(subst :, ,$1))/$(notdir $(from))
+
 install: $(OUT)
-	install -D -m 755 $(OUT) $(DESTDIR)$(PREFIX)/bin/pybpfprof
+	$(Q)$(foreach f,$(INSTALL),install -D -m $(if $(filter %:bin,$f),755,644) $(call from,$f) \
+	      '$(call to,$f)' &&) :
+
+uninstall:
+	$(Q)rm -f $(foreach f,$(INSTALL),'$(call to,$f)')
 
 clean:
 	$(Q)rm -rf .build pybpfprof
