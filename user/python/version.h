@@ -40,7 +40,7 @@ char *version_refusal(__u32 hex);
  * Offsets of a version. debug_offsets: what stands at _PyRuntime in the process, read once, of
  * version->debug_offsets_size bytes; NULL for a version that has none. It is hostile: cookie,
  * version, free-threaded flag, and that every field lies inside its struct, are checked here.
- * -ENOTSUP (free-threaded) or -EINVAL with a reason in *ret_reason (static text).
+ * -ENOTSUP (free-threaded, alpha, beta) or -EINVAL with a reason in *ret_reason (static text).
  */
 int version_offsets(const struct python_version *version, const void *debug_offsets,
 		    struct py_layout *ret_layout, struct python_runtime *ret_runtime,
