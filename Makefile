@@ -37,7 +37,8 @@ WARN    := -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers $
 SAN_FLAGS := -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined \
       -fno-omit-frame-pointer
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(if $(SAN),$(SAN_FLAGS)) \
-      -D_GNU_SOURCE -DPYBPFPROF_VERSION='"$(VERSION)"' -Iinclude -Iuser -Ibpf -I$(B)/gen $(CPPFLAGS)
+      -D_GNU_SOURCE -DPYBPFPROF_VERSION='"$(VERSION)"' \
+      -Iinclude -Iuser -Ibpf -I$(B)/gen $(CPPFLAGS)
 LIBS    := -lbpf -lelf -lz -lprotobuf-c -lxxhash
 
 BPF_CFLAGS := -O2 -g -target bpf -D__TARGET_ARCH_$(ARCH) $(WARN) \
@@ -51,8 +52,8 @@ USER_OBJ := $(USER_SRC:%.c=$(B)/%.o)
 SKEL     := $(B)/gen/pybpfprof.skel.h
 PROTO    := $(B)/gen/profile.pb-c.h
 # What needs no libbpf: the unit tests link with it.
-PURE_OBJ := $(filter $(addprefix $(B)/user/,base/% target/% python/% profile/% output/%),$(USER_OBJ)) \
-      $(B)/gen/profile.pb-c.o
+PURE     := base/% target/% python/% profile/% output/%
+PURE_OBJ := $(filter $(PURE:%=$(B)/user/%),$(USER_OBJ)) $(B)/gen/profile.pb-c.o
 UNIT_SRC := $(wildcard tests/unit/*.c)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/%)
 
