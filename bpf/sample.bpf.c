@@ -349,6 +349,13 @@ static __always_inline void cost_count(struct cpu_counters *counters, __u64 ns)
 	counters->run_lengths[length]++;
 }
 
+static __always_inline __u32 not_ready(__u32 state)
+{
+	if (state == PY_PROCESS_REFUSED)
+		return OUTCOME_REFUSED;
+	return state == PY_PROCESS_OTHER ? OUTCOME_OTHER : OUTCOME_STARTING;
+}
+
 static __always_inline __u32 sample(__u32 source, __u32 state, __u64 weight_ns,
 				    struct cpu_counters *counters)
 {
@@ -365,7 +372,7 @@ static __always_inline __u32 sample(__u32 source, __u32 state, __u64 weight_ns,
 	if (!process || process->start_ticks != task->group_leader->start_boottime / CLOCK_TICK_NS)
 		return OUTCOME_OTHER;
 	if (process->state != PY_PROCESS_READY)
-		return process->state == PY_PROCESS_REFUSED ? OUTCOME_REFUSED : OUTCOME_STARTING;
+		return not_ready(process->state);
 	s = bpf_map_lookup_elem(&scratches, &source);
 	ring = bpf_map_lookup_elem(&rings, &cpu);
 	if (!s || !ring)

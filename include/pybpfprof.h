@@ -83,6 +83,7 @@ enum py_process_state {
 	PY_PROCESS_STARTING = 1, /* not looked at yet, or its interpreter is not initialised yet */
 	PY_PROCESS_READY,
 	PY_PROCESS_REFUSED,
+	PY_PROCESS_OTHER, /* no Python, but what it forks and executes may be */
 };
 
 /* Value of map `processes`, by process id (tgid). */

@@ -48,6 +48,12 @@ int fold_add_process(struct fold *fold, const struct fold_process *process);
 /* A child that has all that its parent `parent` has. -ENOENT: the parent is not known. */
 int fold_fork_process(struct fold *fold, __u32 parent, __u32 id, pid_t pid, const char *comm);
 
+/*
+ * It is gone: after the next flush its code objects are forgotten. What was counted stays. Nothing
+ * happens where the id is not known.
+ */
+void fold_end_process(struct fold *fold, __u32 id);
+
 /* One record out of a ring. Hostile or torn ones are counted, never believed. */
 int fold_record(struct fold *fold, const void *record, size_t size);
 
