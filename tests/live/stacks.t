@@ -1,0 +1,171 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Stacks: exact depths, generators, coroutines, callbacks from C, no pair that does not exist,
+threads without the GIL and without Python."""
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import lib
+
+HZ = 1999
+KEPT = 1024
+DEPTHS = [10, 100, 1000, 1023, 1024, 1025, 20000]
+
+
+def same(name, target, profile, what):
+    """Every frame and every pair is one that the target has seen."""
+    wrong = target.outside(profile)
+    lib.ok(not wrong, "%s: %s: every frame is one of the target's" % (name, what),
+           *wrong.most_common(10))
+    least = 0.995 if name.startswith(("3.11", "3.12", "debian")) else 0.999
+    whole, every = target.whole(profile)
+    lib.ok(every and whole >= least * every, "%s: %s: whole stacks" % (name, what),
+           "%d of %d" % (whole, every))
+
+
+def exact(stack, depth):
+    """All frames, from the leaf to <module>, with nothing left out."""
+    names = [frame.name for frame in stack]
+    return names[1:] == ["recursion.down"] * (depth - 4) + ["recursion.work", "truth.run",
+                                                           "recursion.<module>"]
+
+
+def truncated(stack, has_root):
+    """The leaf end, [truncated], and where the version allows it the root end."""
+    names = [frame.name for frame in stack]
+    if names.count("[truncated]") != 1:
+        return False
+    gap = names.index("[truncated]")
+    if gap != KEPT or names[1:gap] != ["recursion.down"] * (gap - 1):
+        return False
+    root = names[gap + 1:]
+    if not has_root:
+        return not root
+    return root[-3:] == ["recursion.work", "truth.run", "recursion.<module>"] and \
+        set(root[:-3]) <= {"recursion.down"}
+
+
+def recursion(name, python):
+    has_root = not name.startswith("3.10")
+    depths = DEPTHS + ([100000] if has_root else [])
+    target = lib.Target(python, "recursion.py", *depths, stack_mb=1024)
+    profiler, profile = lib.profile_targets([target], 2.0, "-F", 999)
+    counts = {}
+    for i, depth in enumerate(depths):
+        of_leaf = [sample for sample in target.samples(profile)
+                   if sample.leaf.name == "recursion.leaf_%d" % i]
+        every = sum(sample.count for sample in of_leaf)
+        right = sum(sample.count for sample in of_leaf
+                    if (exact(sample.stack, depth) if depth <= KEPT
+                        else truncated(sample.stack, has_root)))
+        counts[depth] = every
+        lib.ok(every > 100 and right == every, "%s: %d frames" % (name, depth),
+               "%d right of %d" % (right, every),
+               *[(len(sample.stack), sample.names()[:3], sample.names()[-3:])
+                 for sample in of_leaf[:5]])
+    deep = sum(count for depth, count in counts.items() if depth > KEPT)
+    lib.ok(deep <= profiler.outcomes()["truncated"] <= profile.total() - sum(
+        count for depth, count in counts.items() if depth <= KEPT),
+           name + ": outcome truncated", profiler.outcomes())
+    lib.near(lib.cpu_of(profile, target.pid), target.cpu_ns, 0.01, name + ": recursion: total CPU")
+
+
+def generators(name, python):
+    target = lib.Target(python, "generators.py")
+    _, profile = lib.profile_targets([target], 2.0, "-F", HZ)
+    same(name, target, profile, "generators")
+    for leaf, what in (("spin_yield", "yield from"), ("spin_await", "await"),
+                       ("spin_loop", "asyncio")):
+        right, every = target.stacks_of(profile, leaf)
+        lib.ok(every > 200 and right == every, "%s: %s: the recorded stack" % (name, what),
+               "%d of %d" % (right, every))
+
+
+def callbacks(name, python):
+    target = lib.Target(python, "callbacks.py")
+    profiler, profile = lib.profile_targets([target], 3.0, "-F", HZ)
+    same(name, target, profile, "callbacks")
+    for leaf in ("long_call", "long_below_sort"):
+        right, every = target.stacks_of(profile, leaf)
+        lib.ok(every > 100 and right == every, "%s: lines of callers of %s" % (name, leaf),
+               "%d of %d" % (right, every))
+    seen = {frame.name.split(".")[-1] for sample in profile.samples for frame in sample.stack}
+    for each in target.report["facts"]["names"] + [target.report["facts"]["long"]]:
+        lib.ok(each in seen, "%s: the name %s" % (name, ascii(each)[:40]))
+    lib.near(lib.cpu_of(profile, target.pid), target.cpu_ns, 0.01, name + ": callbacks: total CPU")
+    lib.ok(profiler.ledger["codes"] >= 30, name + ": code objects counted", profiler.ledger)
+
+
+def flutter():
+    """Both at once, one CPU each: 50,000 samples of each."""
+    found = [(name, python) for name, python, _ in lib.pythons("3.12.1", "3.13.0") if python]
+    if len(found) < 2:
+        lib.skip("flutter", "optional: no CPython 3.12.1 and 3.13.0 under pyenv")
+        return
+    targets = [lib.Target(python, "flutter.py", cpu=i % lib.nr_cpus())
+               for i, (_, python) in enumerate(found)]
+    _, profile = lib.profile_targets(targets, 10.1, "-F", 4999)
+    for (name, _), target in zip(found, targets):
+        samples = target.samples(profile)
+        every = sum(sample.count for sample in samples)
+        lib.ok(every >= 50000, name + ": flutter: 50,000 samples", every)
+        pairs = profile.by(lambda sample: (sample.stack[1].name, sample.leaf.name),
+                           where=lambda sample, pid=target.pid: sample.labels["pid"] == pid and
+                           len(sample.stack) > 1)
+        crossed = pairs["flutter.hot_a", "flutter.leaf_b"] + pairs["flutter.hot_b", "flutter.leaf_a"]
+        lib.ok(crossed == 0, name + ": flutter: no pair that does not exist", crossed)
+        same(name, target, profile, "flutter")
+        paths = [sum(sample.count for sample in samples
+                     if any(frame.name == "flutter.hot_" + path for frame in sample.stack[:2]))
+                 for path in "ab"]
+        truth = target.report["cpu"]
+        lib.share(paths[0], sum(paths), truth["a"] / (truth["a"] + truth["b"]),
+                  name + ": flutter: the paths' shares")
+        lib.near(lib.cpu_of(profile, target.pid), target.cpu_ns, 0.005, name + ": flutter: total CPU")
+
+
+def nogil(name, python):
+    target = lib.Target(python, "nogil.py")
+    _, profile = lib.profile_targets([target], 1.5, "-F", 999)
+    facts, truth = target.report["facts"], target.report["cpu"]
+    same(name, target, profile, "no GIL")
+    free = profile.by(lambda sample: (sample.leaf.name, sample.leaf.line), "cpu",
+                      lambda sample: sample.labels["tid"] == facts["free"])
+    at_line = free["nogil.free", facts["line"]]
+    lib.near(at_line, truth["free"], 0.02, name + ": a thread that computes without the GIL")
+    held = profile.total("cpu", lambda sample: sample.labels["tid"] == target.pid and
+                         sample.leaf.name == "nogil.hold")
+    lib.near(held, truth["hold"], 0.02, name + ": a thread that holds the GIL")
+    right, every = target.stacks_of(profile, "free")
+    lib.ok(every and right == every, name + ": no GIL: the recorded stack", right, every)
+
+
+def native(name, python):
+    """And, since it costs nothing more, in a process that maps a second libpython."""
+    other = lib.pyenv("3.12.1" if not name.startswith("3.12") else "3.13.0")
+    more = [os.path.join(os.path.dirname(os.path.dirname(other)), "lib", "libpython%s.so.1.0" %
+                         ("3.12" if not name.startswith("3.12") else "3.13"))] if other else []
+    target = lib.Target(python, "native.py", library, *more)
+    _, profile = lib.profile_targets([target], 1.0, "-F", 999)
+    facts, truth = target.report["facts"], target.report["cpu"]
+    of_native = [sample for sample in profile.samples if sample.labels["tid"] == facts["native"]]
+    lib.ok(of_native and all(sample.names() == ["[no python frame]"] for sample in of_native),
+           name + ": a thread without Python", *[sample.names() for sample in of_native[:3]])
+    lib.near(sum(sample.cpu for sample in of_native), truth["native"], 0.02,
+             name + ": a thread without Python: its CPU")
+    main = profile.total("cpu", lambda sample: sample.leaf.name == "native.spin")
+    what = "beside a second libpython" if more else "alone"
+    lib.near(main, truth["main"], 0.02, "%s: the main thread, %s" % (name, what))
+    same(name, target, profile, "native")
+
+
+lib.need()
+library = lib.build("native.c", "-shared", "-fPIC")
+lib.for_pythons(recursion)
+lib.for_pythons(generators)
+lib.for_pythons(callbacks)
+flutter()
+lib.for_pythons(nogil)
+lib.for_pythons(native)
+lib.done()

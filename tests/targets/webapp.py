@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A small web application, for gunicorn: one view that burns CPU on one line, one that does what
+views do."""
+import json
+
+from flask import Flask, jsonify, render_template_string, request
+
+app = Flask(__name__)
+PAGE = "<ul>{% for item in items %}<li>{{ item.name | upper }}: {{ item.price }}</li>{% endfor %}</ul>"
+
+
+@app.route("/burn")
+def burn():
+    total = 0
+    for i in range(30000): total += i
+    return str(total)
+
+
+@app.route("/page")
+def page():
+    items = [{"name": "thing %d" % i, "price": i * 1.5} for i in range(20)]
+    return render_template_string(PAGE, items=items)
+
+
+@app.route("/api")
+def api():
+    return jsonify(json.loads(json.dumps(dict(request.headers))))
+
+
+BURN_LINE = burn.__code__.co_firstlineno + 3
