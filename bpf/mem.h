@@ -22,6 +22,10 @@ static __always_inline int mem_read(void *dst, __u32 size, __u64 address)
 /* The verifier must see a bound that the compiler would optimise away or move. */
 #define verifier_bound(value, mask) asm volatile("%0 &= %1" : "+r"(value) : "i"(mask))
 
+/* A field of a struct that was read. The kernel allows what C leaves undefined: no alignment. */
+#define mem_u64(p) (*(const __u64 *)(p))
+#define mem_u32(p) (*(const __u32 *)(p))
+
 #ifndef barrier
 #define barrier() asm volatile("" ::: "memory")
 #endif
@@ -49,6 +53,22 @@ static inline long repeat(__u32 n, long (*step)(__u32, void *), void *context)
 		if (step(i, context))
 			return i + 1;
 	return n;
+}
+
+static inline __u64 mem_u64(const void *p)
+{
+	__u64 value;
+
+	memcpy(&value, p, sizeof(value));
+	return value;
+}
+
+static inline __u32 mem_u32(const void *p)
+{
+	__u32 value;
+
+	memcpy(&value, p, sizeof(value));
+	return value;
 }
 
 #define verifier_bound(value, mask) ((value) &= (mask))

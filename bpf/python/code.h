@@ -40,13 +40,13 @@ static __always_inline __u32 code_identity(__u32 first_line, __u64 name, __u64 f
 static __always_inline __u64 code_field64(const __u8 *bytes, __u64 offset)
 {
 	verifier_bound(offset, CODE_BYTES_MASK);
-	return *(const __u64 *)&bytes[offset];
+	return mem_u64(&bytes[offset]);
 }
 
 static __always_inline __u32 code_field32(const __u8 *bytes, __u64 offset)
 {
 	verifier_bound(offset, CODE_BYTES_MASK);
-	return *(const __u32 *)&bytes[offset];
+	return mem_u32(&bytes[offset]);
 }
 
 /*

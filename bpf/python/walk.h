@@ -111,7 +111,7 @@ static __always_inline __u64 walk_field64(struct py_walk *walk, __u64 at, __u64 
 {
 	verifier_bound(at, BYTES_MASK);
 	verifier_bound(offset, FIELD_MASK);
-	return *(__u64 *)&walk->bytes[at + offset];
+	return mem_u64(&walk->bytes[at + offset]);
 }
 
 static __always_inline __u8 walk_field8(struct py_walk *walk, __u64 at, __u64 offset)
