@@ -80,7 +80,7 @@ struct py_layout {
 _Static_assert(sizeof(struct py_layout) == 56, "py_layout");
 
 enum py_process_state {
-	PY_PROCESS_STARTING = 1, /* not looked at yet, or its interpreter is not initialised yet */
+	PY_PROCESS_STARTING = 1, /* not looked at yet, or not initialised yet */
 	PY_PROCESS_READY,
 	PY_PROCESS_REFUSED,
 	PY_PROCESS_OTHER, /* no Python, but what it forks and executes may be */
@@ -88,7 +88,7 @@ enum py_process_state {
 
 /* Value of map `processes`, by process id (tgid). */
 struct py_process {
-	__u64 start_ticks; /* start time since boot in CLOCK_TICK_NS; with the pid, the identity */
+	__u64 start_ticks; /* start time since boot, in CLOCK_TICK_NS; identity, with the pid */
 	__u64 code_type;   /* address of PyCode_Type in the process */
 	__u32 id;	   /* incarnation: unique for every process and every exec in it */
 	__u32 state;	   /* enum py_process_state */

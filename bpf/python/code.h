@@ -104,8 +104,8 @@ static __always_inline void code_copy_str(const struct py_layout *layout, __u64 
 		size = PY_NAME_MAX;
 	verifier_bound(at, 2 * PY_NAME_MAX - 1);
 	verifier_bound(size, 2 * PY_NAME_MAX - 1);
-	if (mem_read(&data[at], size,
-		     str + (state & STR_ASCII ? layout->str_ascii_data : layout->str_compact_data))) {
+	str += state & STR_ASCII ? layout->str_ascii_data : layout->str_compact_data;
+	if (mem_read(&data[at], size, str)) {
 		*missing |= flag;
 		return;
 	}

@@ -120,8 +120,8 @@ static int setup(void **state)
 	memory = calloc(1, MEMORY);
 	assert_non_null(memory);
 	/* 3.12's offsets are 3.13's but for the cframe, and need no debug offsets. */
-	assert_int_equal(version_offsets(version_find(0x030c0000), NULL, &layout, &runtime, &reason),
-			 0);
+	assert_int_equal(
+		version_offsets(version_find(0x030c0000), NULL, &layout, &runtime, &reason), 0);
 	layout.tstate_frame = 72;
 	layout.cframe_current_frame = PY_ABSENT;
 	return 0;
@@ -396,7 +396,8 @@ static void test_code(void **state)
 	assert_int_equal(code_read(&layout, TYPE, CODE(1), scratch, &b), 0);
 	assert_int_not_equal(a.identity, b.identity);
 
-	assert_int_equal(code_read(&layout, TYPE + 8, CODE(1), scratch, &b), 1); /* no code object */
+	/* no code object */
+	assert_int_equal(code_read(&layout, TYPE + 8, CODE(1), scratch, &b), 1);
 	assert_int_equal(code_read(&layout, TYPE, 0, scratch, &b), 1);
 	assert_true(code_read(&layout, TYPE, ABSENT_AT, scratch, &b) < 0);
 }

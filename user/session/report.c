@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,7 +175,7 @@ char *report_default_name(const struct options *options)
 	if (!stem)
 		return NULL;
 	for (at = stem; *at; at++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._", *at))
+		if (!isalnum((unsigned char)*at) && *at != '.' && *at != '_')
 			*at = '-';
 	if (strlen(stem) > 100)
 		stem[100] = 0;
