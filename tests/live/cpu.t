@@ -35,7 +35,8 @@ def shares(name, python):
     lib.ok(total >= 20000, name + ": 20,000 samples", total)
     lib.ok(profile.total() == total, name + ": nothing but the target")
     lib.near(lib.cpu_of(profile, target.pid), target.cpu_ns, 0.005, name + ": total CPU")
-    lib.near(lib.cpu_of(profile, target.pid), total * 1e9 / HZ, 1e-6, name + ": a sample is a period")
+    lib.near(lib.cpu_of(profile, target.pid), total * 1e9 / HZ, 1e-6,
+             name + ": a sample is a period")
     truth = {key: report["cpu"][key] for key in ("half", "third", "fifth")}
     counts = {key: sum(sample.count for sample in samples if sample.leaf.name == "shares." + key)
               for key in truth}
@@ -66,8 +67,9 @@ def threads(name, python):
         tids = target.report["facts"]["tids"]
         truth = {tid: target.report["cpu"][str(tid)] for tid in tids}
         total = sum(by_tid[tid] for tid in tids)
-        worst = max(tids, key=lambda tid: abs(by_tid[tid] / total - truth[tid] / sum(truth.values())))
-        lib.share(by_tid[worst], total, truth[worst] / sum(truth.values()),
+        spent = sum(truth.values())
+        worst = max(tids, key=lambda tid: abs(by_tid[tid] / total - truth[tid] / spent))
+        lib.share(by_tid[worst], total, truth[worst] / spent,
                   what + ": the share that is furthest off")
         lib.near(lib.cpu_of(profile, target.pid), target.cpu_ns, 0.005, what + ": total CPU")
         right, every = target.stacks_of(profile, "spin")
@@ -117,8 +119,8 @@ def launched(name, python):
     lib.near(lib.cpu_of(profile, report["pid"]) + starting, report["process_ns"], 0.02,
              name + ": -- command: CPU of its whole life")
     burn = profile.total("cpu", lambda sample: sample.leaf.name == "busy.burn")
-    lib.ok(burn >= report["cpu"]["burn"] - 60e6, name + ": -- command: attached within 60 ms of exec",
-           burn, report["cpu"]["burn"])
+    lib.ok(burn >= report["cpu"]["burn"] - 60e6,
+           name + ": -- command: attached within 60 ms of exec", burn, report["cpu"]["burn"])
     hottest = profile.by(lambda sample: sample.leaf).most_common(1)[0][0]
     lib.ok((hottest.name, hottest.line) == ("busy.burn", report["facts"]["line"]),
            name + ": -- command: the hottest line", hottest)

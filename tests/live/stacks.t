@@ -113,16 +113,19 @@ def flutter():
         pairs = profile.by(lambda sample: (sample.stack[1].name, sample.leaf.name),
                            where=lambda sample, pid=target.pid: sample.labels["pid"] == pid and
                            len(sample.stack) > 1)
-        crossed = pairs["flutter.hot_a", "flutter.leaf_b"] + pairs["flutter.hot_b", "flutter.leaf_a"]
+        crossed = pairs["flutter.hot_a", "flutter.leaf_b"] + \
+            pairs["flutter.hot_b", "flutter.leaf_a"]
         lib.ok(crossed == 0, name + ": flutter: no pair that does not exist", crossed)
         same(name, target, profile, "flutter")
+        lines = target.report["facts"]["lines"]
         paths = [sum(sample.count for sample in samples
-                     if any(frame.name == "flutter.hot_" + path for frame in sample.stack[:2]))
-                 for path in "ab"]
+                     if any(frame.name == "flutter.alternate" and frame.line == line
+                            for frame in sample.stack[:3])) for line in lines]
         truth = target.report["cpu"]
         lib.share(paths[0], sum(paths), truth["a"] / (truth["a"] + truth["b"]),
                   name + ": flutter: the paths' shares")
-        lib.near(lib.cpu_of(profile, target.pid), target.cpu_ns, 0.005, name + ": flutter: total CPU")
+        lib.near(lib.cpu_of(profile, target.pid), target.cpu_ns, 0.005,
+                 name + ": flutter: total CPU")
 
 
 def nogil(name, python):

@@ -51,6 +51,8 @@ def work(seconds):
         time_paths(n)
         if clock() > end:
             break
+    first = alternate.__code__.co_firstlineno
+    return {"lines": [first + 2, first + 3]}
 
 
 truth.run(work)

@@ -24,7 +24,8 @@ def main(descriptor, ns, word):
     t0 = clock()
     {"exec": burn_exec, "spawn": burn_spawn, "again": burn_again}[word](t0 + ns // 2)
     if word == "exec":
-        os.execv(sys.executable, [sys.executable, "-B", __file__, str(descriptor), str(ns), "again"])
+        os.execv(sys.executable,
+                 [sys.executable, "-B", __file__, str(descriptor), str(ns), "again"])
     if word == "spawn":
         burn_again(clock() + ns // 2)
     os.write(descriptor, b"%d" % (clock() - t0))

@@ -6,7 +6,7 @@ import json
 from flask import Flask, jsonify, render_template_string, request
 
 app = Flask(__name__)
-PAGE = "<ul>{% for item in items %}<li>{{ item.name | upper }}: {{ item.price }}</li>{% endfor %}</ul>"
+PAGE = "{% for item in items %}<p>{{ item.name | upper }}: {{ item.price }}</p>{% endfor %}"
 
 
 @app.route("/burn")
@@ -25,6 +25,3 @@ def page():
 @app.route("/api")
 def api():
     return jsonify(json.loads(json.dumps(dict(request.headers))))
-
-
-BURN_LINE = burn.__code__.co_firstlineno + 3
