@@ -26,7 +26,8 @@ say       = $(if $(V),,@printf '  %-8s%s\n' '$(1)' '$(2)')
 CROSS := $(filter-out $(HOSTARCH),$(ARCH))
 ifneq ($(CROSS),)
 CC := $(CLANG) --target=$(if $(filter arm64,$(ARCH)),aarch64,$(ARCH))-linux-gnu \
-      $(if $(SYSROOT),--sysroot=$(SYSROOT)) -fuse-ld=lld
+      $(if $(SYSROOT),--sysroot=$(SYSROOT))
+LINK  := -fuse-ld=lld
 endif
 B   := .build$(CROSS:%=/%)$(if $(SAN),/san)
 OUT := $(if $(filter .build,$(B)),pybpfprof,$(B)/pybpfprof)
@@ -45,7 +46,9 @@ BPF_CFLAGS := -O2 -g -target bpf -D__TARGET_ARCH_$(ARCH) $(WARN) \
       -Wno-gnu-variable-sized-type-not-at-end -mcpu=v3 \
       -Iinclude -Ibpf -Ivmlinux -idirafter /usr/include/$(shell uname -m)-linux-gnu
 
-BPF_SRC  := $(wildcard bpf/*.bpf.c)
+# The owner of the maps comes first: libbpf's linker (1.1 to 1.5) forgets where a map stands whose
+# extern declaration it met before the map itself.
+BPF_SRC  := bpf/sample.bpf.c $(filter-out bpf/sample.bpf.c,$(wildcard bpf/*.bpf.c))
 USER_SRC := $(wildcard user/*.c user/*/*.c)
 BPF_OBJ  := $(BPF_SRC:%.bpf.c=$(B)/%.bpf.o)
 USER_OBJ := $(USER_SRC:%.c=$(B)/%.o)
@@ -73,7 +76,7 @@ endif
 
 $(OUT): $(USER_OBJ) $(B)/gen/profile.pb-c.o
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LINK) $(LIBS)
 
 $(B)/%.bpf.o: %.bpf.c
 	$(call say,BPF,$<)
@@ -112,7 +115,7 @@ $(filter $(B)/user/%,$(PURE_OBJ)): $(B)/user/%.o: user/%.c | $(PROTO)
 $(B)/tests/%: tests/unit/%.c $(PURE_OBJ)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(PURE_OBJ) $(LDFLAGS) $(LIBS) -lcmocka
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(PURE_OBJ) $(LDFLAGS) $(LINK) $(LIBS) -lcmocka
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 

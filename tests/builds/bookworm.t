@@ -1,0 +1,8 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Debian 12, from nothing.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+. tests/builds/fresh.sh
+
+fresh_debian bookworm 14 12
