@@ -73,7 +73,7 @@ check()
 }
 
 if ! $CC -std=gnu11 -D_GNU_SOURCE -Iinclude -Iuser -o "$work/rows" tests/live/layouts_rows.c \
-	user/python/version.c user/base/text.c >"$work/log" 2>&1; then
+	user/python/version.c user/python/offsets.c user/base/text.c >"$work/log" 2>&1; then
 	fail "the version table compiles"
 	echo "1..$n"
 	exit 1

@@ -15,6 +15,7 @@
 #define version_refusal tested_refusal
 #define version_offsets tested_offsets
 #include "python/version.c"
+#include "python/offsets.c"
 
 #define HEX_3_13   0x030d00f0
 #define TABLE_SIZE 584
