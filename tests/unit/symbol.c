@@ -122,9 +122,9 @@ static void module_of_what_is_no_file(void **state)
 
 /* A record as it stands in a ring, in fresh memory of its exact size. */
 struct builder {
-	struct code_record head;
 	__u8 data[32768];
 	size_t size;
+	struct code_record head; /* the last, since it has no end of its own */
 };
 
 static void builder_init(struct builder *b)

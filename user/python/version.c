@@ -23,9 +23,9 @@
  * 1. Build or install it. Add it to the list in tests/live/layouts.t, and what it has renamed to
  *    tests/live/layouts_probe.c: this prints the offsets that its own headers give.
  * 2. Add a row at the end (rows are in order and without gaps), with every field of FIELDS
- *    (offsets.h). One that the version does not have is ABSENT: a row that leaves one out is refused
- *    and fails the tests. If the meaning of a field changed, the walk has to learn it first: add to
- *    enum py_position, or to struct py_layout and FIELDS.
+ *    (offsets.h). One that the version does not have is ABSENT: a row that leaves one out is
+ *    refused and fails the tests. If the meaning of a field changed, the walk has to learn it
+ *    first: add to enum py_position, or to struct py_layout and FIELDS.
  * 3. Is there a _Py_DebugOffsets? Its size, and where it keeps each offset and each struct's size:
  *    Include/internal/pycore_debug_offsets.h (in 3.13: pycore_runtime.h); positions move with
  *    every minor. DEBUG() wherever it has the field, FIXED() for the few that it lacks.
