@@ -104,7 +104,7 @@ static void put_stack(unsigned int depth)
 static void take(void)
 {
 	struct walk_context c = {&walk, &layout, frames};
-	struct py_thread thread;
+	struct py_thread thread = {0};
 
 	nr_reads = nr_faults = 0;
 	memset(&walk, 0xa5, sizeof(walk)); /* nothing may depend on what is left in the scratch */
@@ -371,7 +371,7 @@ static struct {
 static void test_code(void **state)
 {
 	static __u8 scratch[264];
-	struct py_code a, b;
+	struct py_code a = {0}, b = {0};
 	__u32 size;
 
 	put_code(CODE(1), TYPE, NAME_AT, FILE_AT, LINES_AT, 7);
@@ -405,7 +405,7 @@ static void test_code(void **state)
 static void test_code_hostile(void **state)
 {
 	static __u8 scratch[264];
-	struct py_code code;
+	struct py_code code = {0};
 	__u32 size;
 
 	put_code(CODE(2), TYPE, NAME_AT, FILE_AT, LINES_AT, 7);
