@@ -20,8 +20,11 @@ fail() { n=$((n + 1)); echo "not ok $n - $1"; sed 's/^/# /' "$work/log"; }
 table_of_file()
 {
 	for file in $(ldd "$1" | sed -n 's/.*=> \([^ ]*libpython[^ ]*\) .*/\1/p') "$1"; do
-		offset=$(readelf -SW "$file" | sed 's/\[ */[/' | awk '$2 == ".PyRuntime" { print $5 }')
-		[ "$offset" ] && tail -c +$((0x$offset + 1)) "$file" | head -c 1024 >"$2" && return
+		offset=$(readelf -SW "$file" | sed 's/\[ */[/' |
+			awk '$2 == ".PyRuntime" { print $5 }')
+		[ "$offset" ] || continue
+		tail -c +$((0x$offset + 1)) "$file" | head -c 1024 >"$2"
+		return
 	done
 	echo "no section .PyRuntime" >&2
 	return 1
@@ -53,7 +56,8 @@ check()
 		skip "$1" "$2 or $3/internal is not installed"
 		return
 	fi
-	if ! $CC -w -I"$3" -I"$3/internal" -o "$work/probe" tests/live/layouts_probe.c \
+	if ! $CC -w -I"$3" -I"$3/internal" -o "$work/probe" \
+		tests/live/layouts_probe.c \
 		>"$work/log" 2>&1 || ! "$work/probe" >"$work/headers.unsorted" 2>"$work/log"; then
 		fail "$1: compiled against its headers"
 		return
@@ -83,9 +87,11 @@ for minor in $minors; do
 	for root in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3."$minor".*; do
 		[ -d "$root" ] || continue
 		found=y
-		check "${root##*/}" "$root/bin/python3.$minor" "$root/include/python3.$minor" "$minor"
+		check "${root##*/}" "$root/bin/python3.$minor" \
+			"$root/include/python3.$minor" "$minor"
 	done
 	[ "$found" ] || skip "pyenv's 3.$minor" "not installed"
-	check "the system's 3.$minor" "/usr/bin/python3.$minor" "/usr/include/python3.$minor" "$minor"
+	check "the system's 3.$minor" "/usr/bin/python3.$minor" \
+		"/usr/include/python3.$minor" "$minor"
 done
 echo "1..$n"

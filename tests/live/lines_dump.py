@@ -4,8 +4,8 @@ its line table and what the interpreter itself says of every instruction's line.
 
 Usage: lines_dump.py NR_FILES. To standard output, for lines_check.c, native byte order: first line,
 size of the table, number of positions (int each), the table, then per position (two bytes of code
-each) the line (int). Where co_lines() says None, the rule of line.h is applied here: the line of the
-range before it, else the first line."""
+each) the line (int). Where co_lines() says None, the rule of line.h is applied here: the line of
+the range before it, else the first line."""
 
 import array
 import os

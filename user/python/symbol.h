@@ -24,8 +24,8 @@ struct symbol {
 /*
  * record: as it stands in a ring, `size` bytes of it; its sizes are checked. roots: see
  * process_source_roots(). What the record lacks is read from process `pid` if layout is not NULL:
- * *ret_read_memory counts up by one then. -EBADMSG: no valid record; -ENODATA: it could not be
- * named. Free with symbol_done().
+ * *ret_read_memory counts up by one then, whether or not it is found. A text that stays cut ends in
+ * an ellipsis. -EBADMSG: no valid record; -ENODATA: it could not be named. Free with symbol_done().
  */
 int symbol_init(struct symbol *symbol, const struct code_record *record, size_t size,
 		enum line_table_kind kind, char *const roots[2], pid_t pid,

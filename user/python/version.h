@@ -25,9 +25,9 @@ struct python_runtime {
 };
 
 struct python_version {
-	unsigned int minor;		   /* 3.minor */
+	unsigned int minor; /* 3.minor */
 	enum line_table_kind line_table;
-	size_t debug_offsets_size;	   /* 0: the version has none */
+	size_t debug_offsets_size; /* 0: the version has none */
 };
 
 /* The row for a PY_VERSION_HEX (only major and minor count), or NULL: not known to this build. */
