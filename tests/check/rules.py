@@ -21,7 +21,7 @@ KERNEL_LICENCE = "SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause"
 FOREIGN = re.compile(
     r"^(proto/profile\.proto|LICENSE.*|.*\.md|\.gitignore|\.clang-format|.*\.(png|gz|json|txt))$")
 
-# Lower never includes higher. options.c and main.c stand above the folders.
+# Lower never includes higher. What stands beside main.c is about options.
 RANKS = ["base", "target", "python", "profile", "output", "options", "session", "main"]
 VERSION_FILES = {"user/python/version.c", "user/python/find.c", "user/python/line.c"}
 VERSION_WORDS = re.compile(
@@ -77,11 +77,11 @@ def resolve(path, name, known):
 
 
 def room(path):
-    """The room of a file in user/: its folder, or options, or main."""
+    """The room of a file in user/: its folder, or main, or options."""
     parts = path.split("/")
     if len(parts) > 2:
         return parts[1]
-    return "options" if parts[1].startswith("options.") else "main"
+    return "main" if parts[1].startswith("main.") else "options"
 
 
 def is_libbpf(name):

@@ -52,8 +52,11 @@ compare()
 # check NAME PYTHON INCLUDES MINOR
 check()
 {
-	if [ ! -x "$2" ] || [ ! -d "$3/internal" ]; then
-		skip "$1" "$2 or $3/internal is not installed"
+	if [ ! -x "$2" ]; then
+		skip "$1" "optional: $2 is not installed"
+		return
+	elif [ ! -d "$3/internal" ]; then
+		skip "$1" "$3/internal is not installed"
 		return
 	fi
 	if ! $CC -w -I"$3" -I"$3/internal" -o "$work/probe" \
@@ -90,7 +93,7 @@ for minor in $minors; do
 		check "${root##*/}" "$root/bin/python3.$minor" \
 			"$root/include/python3.$minor" "$minor"
 	done
-	[ "$found" ] || skip "pyenv's 3.$minor" "not installed"
+	[ "$found" ] || skip "pyenv's 3.$minor" "optional: not installed"
 	check "the system's 3.$minor" "/usr/bin/python3.$minor" \
 		"/usr/include/python3.$minor" "$minor"
 done

@@ -20,7 +20,7 @@ fail() { n=$((n + 1)); echo "not ok $n - $1"; sed 's/^/# /' "$work/log"; }
 check()
 {
 	if [ ! -x "$2" ]; then
-		skip "$1" "$2 is not installed"
+		skip "$1" "optional: $2 is not installed"
 		return
 	fi
 	kind=locations
@@ -47,7 +47,7 @@ for minor in $minors; do
 		found=y
 		check "${root##*/}" "$root/bin/python3.$minor" "$minor"
 	done
-	[ "$found" ] || skip "pyenv's 3.$minor" "not installed"
+	[ "$found" ] || skip "pyenv's 3.$minor" "optional: not installed"
 	check "the system's 3.$minor" "/usr/bin/python3.$minor" "$minor"
 done
 echo "1..$n"
