@@ -104,7 +104,7 @@ _Static_assert(sizeof(struct py_process) == 104, "py_process");
 struct py_frame {
 	__u64 code;
 	__s32 position;	/* bytes from the start of the bytecode; negative before the first */
-	__u32 identity; /* hash of first line and the pointers of name, file, line table; 0: unread */
+	__u32 identity; /* of first line, name, file and line table: code_identity(); 0: unread */
 };
 
 _Static_assert(sizeof(struct py_frame) == 16, "py_frame");

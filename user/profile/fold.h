@@ -19,6 +19,7 @@ struct fold;
 struct fold_process {
 	__u32 id; /* incarnation */
 	pid_t pid;
+	__u64 start_ticks; /* with the pid, the identity: no other's memory is read by mistake */
 	const struct python_version *version;
 	const struct py_layout *layout; /* for the fall-back that reads memory; NULL: never */
 	const char *comm;
@@ -46,7 +47,8 @@ void fold_free(struct fold *fold);
 /* A new incarnation; a fork passes what its parent was told with, under its own id and pid. */
 int fold_add_process(struct fold *fold, const struct fold_process *process);
 /* A child that has all that its parent `parent` has. -ENOENT: the parent is not known. */
-int fold_fork_process(struct fold *fold, __u32 parent, __u32 id, pid_t pid, const char *comm);
+int fold_fork_process(struct fold *fold, __u32 parent, __u32 id, pid_t pid, __u64 start_ticks,
+		      const char *comm);
 
 /*
  * It is gone: after the next flush its code objects are forgotten. What was counted stays. Nothing

@@ -134,7 +134,7 @@ static int event_fork(struct watch *watch, const struct process_record *record)
 	if (entry.state != PY_PROCESS_READY)
 		return 0;
 	if (fold_fork_process(watch->settings.fold, record->parent, record->id, record->pid,
-			      record->comm))
+			      record->start_ticks, record->comm))
 		return 0;
 	w->next = 0;
 	return 0;

@@ -106,6 +106,7 @@ static int fold_tell(struct watch *watch, const struct watched *w, const struct 
 	struct fold_process told = {
 		.id = w->id,
 		.pid = w->pid,
+		.start_ticks = w->start_ticks,
 		.version = python->version,
 		.layout = &python->layout,
 		.comm = stat->comm,
