@@ -114,14 +114,15 @@ def check_bpf(path, source, known):
 
 
 def check_user(path, source, known):
-    """Rule 4."""
+    """Rule 4. bpf/python/ compiles natively: python/ may read a target with the kernel's code."""
     mine = room(path)
     for number, name, _ in source.includes():
         target = resolve(path, name, known)
         if is_libbpf(name) and mine != "session":
             yield number, f"only session/ sees libbpf and the skeleton, not {mine}: '{name}'"
         elif target and target.startswith("bpf/"):
-            yield number, f"user/ does not include bpf/, as '{name}'"
+            if mine != "python" or not target.startswith("bpf/python/"):
+                yield number, f"of bpf/, user/ sees bpf/python/ only, and only in python/: '{name}'"
         elif target and target.endswith(".c"):
             yield number, f"a source is never included, as '{name}'"
         elif target and target.startswith("user/"):

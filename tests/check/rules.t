@@ -76,6 +76,8 @@ PLANTED = {
     "main sees the skeleton": (
         "user/main.c", USER + '#include "pybpfprof.skel.h"\n', 2, "skeleton"),
     "user includes bpf/": ("user/session/cpu.c", USER + '#include "python/walk.h"\n', 2, "bpf/"),
+    "user/python includes a BPF source's header": (
+        "user/python/version.c", USER + '#include "sample.h"\n', 2, "bpf/"),
     "user includes a source": ("user/session/cpu.c", USER + '#include "main.c"\n', 2, "source"),
     "a room that no rule knows": (
         "user/session/cpu.c", USER + '#include "other/new.h"\n', 2, "no known room"),
@@ -108,6 +110,8 @@ INNOCENT = {
     "numbers that are no version": ("user/profile/fold.c", USER + "double a = 3.5, b = 13.11;\n"),
     "400 lines": ("user/profile/fold.c", USER + LONG + "int b;\n"),
     "100 columns": ("user/profile/fold.c", USER + "\t" + "a" * 92 + "\n"),
+    "user/python with the kernel's code": (
+        "user/python/version.c", USER + '#include "python/walk.h"\n'),
     "a test that walks": ("tests/unit/walk.c", USER + '#include "python/walk.h"\n'),
 }
 
