@@ -33,7 +33,8 @@ B   := .build$(CROSS:%=/%)$(if $(SAN),/san)
 OUT := $(if $(filter .build,$(B)),pybpfprof,$(B)/pybpfprof)
 
 CFLAGS  ?= -O2 -g
-WARN    := -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers $(if $(DEV),-Werror)
+WARN    := -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
+      -Wno-gnu-variable-sized-type-not-at-end $(if $(DEV),-Werror)
 # No recovery: a finding of the undefined behaviour sanitizer fails the test that met it.
 SAN_FLAGS := -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined \
       -fno-omit-frame-pointer
@@ -42,8 +43,7 @@ ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(if $(SAN),$(SAN_FLAGS)) \
       -Iinclude -Iuser -Ibpf -I$(B)/gen $(CPPFLAGS)
 LIBS    := -lbpf -lelf -lz -lprotobuf-c -lxxhash
 
-BPF_CFLAGS := -O2 -g -target bpf -D__TARGET_ARCH_$(ARCH) $(WARN) \
-      -Wno-gnu-variable-sized-type-not-at-end -mcpu=v3 \
+BPF_CFLAGS := -O2 -g -target bpf -D__TARGET_ARCH_$(ARCH) $(WARN) -mcpu=v3 \
       -Iinclude -Ibpf -Ivmlinux -idirafter /usr/include/$(shell uname -m)-linux-gnu
 
 # The owner of the maps comes first: libbpf's linker (1.1 to 1.5) forgets where a map stands whose
