@@ -53,6 +53,7 @@ static __always_inline __u32 stack_take(struct scratch *s, struct py_process *pr
 	id->nr_leaf = s->walk.nr_leaf;
 	id->nr = id->nr_leaf + (s->walk.nr_root < PY_ROOT_MAX ? s->walk.nr_root : PY_ROOT_MAX);
 	id->captures = CAPTURES_MAX;
+	id->out = 0;
 	id->outcome = walk_outcome(&s->walk);
 	id->out_leaf = ~0U;
 	repeat(FRAMES_MAX, identify_step, &c);

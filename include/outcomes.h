@@ -8,7 +8,7 @@
  *   SAMPLED  a sample of a Python process, in the profile
  *   MISSED   a Python process's time that is not in the profile
  *   OUTSIDE  nobody's Python: idle, other programs
- * Outcomes marked (user) are not counted in the kernel but computed when the ledger is closed,
+ * DROPPED and THROTTLED are not counted in the kernel but computed when the ledger is closed,
  * from what the perf events themselves have counted.
  */
 #ifndef PYBPFPROF_OUTCOMES_H
@@ -20,13 +20,13 @@
 	X(TRUNCATED, SAMPLED, "truncated", "stacks deeper than is kept")                           \
 	X(PARTIAL, SAMPLED, "partial", "stacks cut where memory was not resident")                 \
 	X(NO_PYTHON, SAMPLED, "no_python", "threads that run no Python")                           \
-	X(STARTING, MISSED, "starting", "in interpreters that are not initialised yet")            \
+	X(STARTING, MISSED, "starting", "in programs too young to tell what they are")             \
 	X(REFUSED, MISSED, "refused", "in interpreters that this build does not know")             \
 	X(RING_FULL, MISSED, "ring_full", "lost because a ring was full")                          \
-	X(DROPPED, MISSED, "dropped", "dropped by the kernel before BPF (user)")                   \
+	X(DROPPED, MISSED, "dropped", "dropped by the kernel before BPF")                   \
 	X(OTHER, OUTSIDE, "other", "in programs that are not profiled")                            \
 	X(IDLE, OUTSIDE, "idle", "while a CPU was idle")                                           \
-	X(THROTTLED, OUTSIDE, "throttled", "while the kernel had throttled the timer (user)")
+	X(THROTTLED, OUTSIDE, "throttled", "while the kernel had throttled the timer")
 
 enum outcome {
 #define X(name, kind, key, text) OUTCOME_##name,

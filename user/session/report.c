@@ -54,9 +54,12 @@ static void print_hottest(const struct profile *profile)
 		const struct profile_function *function =
 			profile_function(profile, location.function);
 
-		log_info("  %5.1f %%  %s%s%s:%d", 100.0 * values[i] / (total ? total : 1),
-			 function->name, *function->file_name ? "  " : "", function->file_name,
-			 location.line);
+		if (*function->file_name)
+			log_info("  %5.1f %%  %s  %s:%d", 100.0 * values[i] / (total ? total : 1),
+				 function->name, function->file_name, location.line);
+		else
+			log_info("  %5.1f %%  %s", 100.0 * values[i] / (total ? total : 1),
+				 function->name);
 	}
 }
 

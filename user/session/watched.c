@@ -10,6 +10,7 @@
 #include "session/watched.h"
 #include "target/process.h"
 
+#define LOADED_TIME  (10 * MS)	 /* a program has loaded its libraries by then */
 #define SETTLED_TIME (2000 * MS) /* a program that is no Python by then leaves the map */
 #define RETRY_FIRST  (1 * MS)
 
@@ -168,19 +169,25 @@ static int watched_wait(struct watch *watch, struct watched *w, const struct pyt
 	return entry_write(watch, w, python);
 }
 
-/* No Python, so far. A program that has just started may not have loaded its libraries yet. */
+/*
+ * No Python, so far. A program that has just started may not have loaded its libraries yet; one
+ * that has may still load an interpreter one day. What it starts is to be followed even so, unless
+ * all that starts is.
+ */
 static int watched_other(struct watch *watch, struct watched *w, __u64 now)
 {
 	watched_retry(w, now);
-	if (now - w->since < SETTLED_TIME || !w->id || w->state == PY_PROCESS_OTHER)
+	if (!w->id || now - w->since < LOADED_TIME)
 		return 0;
-	if (!watch->settings.all) { /* what it starts is still to be followed */
-		w->state = PY_PROCESS_OTHER;
-		return entry_write(watch, w, NULL);
+	if (watch->settings.all && now - w->since >= SETTLED_TIME) {
+		entry_remove(watch, w);
+		w->id = 0;
+		return 0;
 	}
-	entry_remove(watch, w);
-	w->id = 0;
-	return 0;
+	if (w->state == PY_PROCESS_OTHER)
+		return 0;
+	w->state = PY_PROCESS_OTHER;
+	return entry_write(watch, w, NULL);
 }
 
 int watched_look(struct watch *watch, struct watched *w, __u64 now)
