@@ -38,7 +38,7 @@ stop_demo() {
 }
 
 .ci/deps --check build run 2>/dev/null || as_root .ci/deps install build run
-make -j"$(nproc)"
+make --no-print-directory -j"$(nproc)"
 
 if is_python_busy; then
 	echo 'Some Python is busy here: profiling it, and all others.'

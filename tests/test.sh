@@ -68,10 +68,10 @@ finish() {
 
 rm -rf .build/tap
 step packages .ci/deps install build test || finish
-step build make -j"$(nproc)" || finish
-step check make check
-step unit make -j"$(nproc)" unit
-step sanitizers make -j"$(nproc)" SAN=1 unit
-step live make live
+step build make --no-print-directory -j"$(nproc)" || finish
+step check make --no-print-directory check
+step unit make --no-print-directory -j"$(nproc)" unit
+step sanitizers make --no-print-directory -j"$(nproc)" SAN=1 unit
+step live make --no-print-directory live
 step 'must run' must_run
 finish
