@@ -289,7 +289,7 @@ static enum verdict examine(struct search *search, struct candidate *candidate, 
 		return refuse_build(search, candidate, ret, "debug builds are not supported");
 	if (markers[MARKER_MERGE_ZERO])
 		return refuse_build(search, candidate, ret,
-				    "free-threaded builds are not supported");
+				    "free-threaded builds come in a later version of pybpfprof");
 	return examine_known(search, candidate, ret);
 }
 
