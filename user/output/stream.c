@@ -4,9 +4,19 @@
  * the C library takes EINTR for an error, and signals are how the profiler is stopped.
  */
 #include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <sys/types.h>
 #include <unistd.h>
 #include "output/stream.h"
+
+/* A shell may share its terminal or pipe with a program that made it non-blocking. */
+static bool wait_writable(int fd)
+{
+	struct pollfd pollfd = {.fd = fd, .events = POLLOUT};
+
+	return poll(&pollfd, 1, -1) >= 0 || errno == EINTR;
+}
 
 int stream_write(int fd, const void *data, size_t size)
 {
@@ -16,6 +26,8 @@ int stream_write(int fd, const void *data, size_t size)
 		ssize_t n = write(fd, bytes, size);
 
 		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN && wait_writable(fd))
 			continue;
 		if (n <= 0)
 			return n < 0 ? -errno : -EIO;
