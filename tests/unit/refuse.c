@@ -13,7 +13,10 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #undef fail
+#include "../../user/session/caller.c"
+#include "../../user/session/launch.c"
 #include "../../user/session/refuse.c"
+#include "../../user/session/which.c"
 
 #define CAP(name) (1ULL << CAP_##name)
 

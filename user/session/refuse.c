@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "python/find.h"
+#include "session/launch.h"
 #include "session/refuse.h"
 #include "target/process.h"
 
@@ -280,7 +281,7 @@ static int refuse_target(pid_t pid)
 
 int refuse_targets(const struct options *options)
 {
-	int status = 0;
+	int status = options->command ? launch_check(options->command) : 0;
 
 	for (size_t i = 0; i < options->nr_pids && !status; i++)
 		status = refuse_target(options->pids[i]);

@@ -23,7 +23,8 @@ int refuse_kernel(void);
 
 /*
  * Every pid of -p: exists, is a process (not a thread), is a CPython that this build knows, or
- * else which child of it is ("812 is uv; its child 815 is a Python: use -p 815").
+ * else which child of it is ("812 is uv; its child 815 is a Python: use -p 815"). A command exists
+ * and can be run, or else 127 and 126.
  */
 int refuse_targets(const struct options *options);
 
