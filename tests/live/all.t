@@ -170,7 +170,7 @@ def dead(name, python):
         lib.ok(unknown == 0, what + ": none unknown", unknown)
         lib.ok(profiler.ledger["codes_by_kernel"] == profiler.ledger["codes"],
                what + ": by the kernel alone", profiler.ledger)
-        lib.near(lib.cpu_of(profile, target.pid), target.cpu_ns, 0.02, what + ": total CPU")
+        target.total(profile, 0.02, what + ": total CPU")
 
 
 def escaped_by_exit():

@@ -47,8 +47,7 @@ def quiet(python):
            outcomes["dropped"], busy)
     lib.ok(outcomes["ring_full"] == 0, "busy CPUs: nothing lost in the rings")
     for target in targets:
-        lib.near(lib.cpu_of(profile, target.pid), target.cpu_ns, 0.005,
-                 "busy CPUs: samples against the target's clock")
+        target.total(profile, 0.005, "busy CPUs: samples against the target's clock")
     return profiler
 
 
@@ -79,8 +78,7 @@ def beside_bpf(python):
     share = outcomes["dropped"] / (profile.duration_ns / profile.period)
     lib.note("dropped %.1f %% of a CPU" % (100 * share))
     lib.ok(0.03 < share < 0.6, "beside bpf(): the missing ticks are dropped ones", share)
-    lib.near(lib.cpu_of(profile, target.pid), target.cpu_ns, 0.005,
-             "beside bpf(): the target's own are not missing")
+    target.total(profile, 0.005, "beside bpf(): the target's own are not missing")
 
 
 def mostly_idle(python):
@@ -94,7 +92,7 @@ def mostly_idle(python):
     outcomes, _ = closed(profiler, profile, "mostly idle")
     lib.ok(outcomes["dropped"] <= 0.01 * profiler.ledger["expected"],
            "mostly idle: idle time is not called dropped", outcomes)
-    lib.near(lib.cpu_of(profile, target.pid), target.cpu_ns, 0.02, "mostly idle: total CPU")
+    target.total(profile, 0.02, "mostly idle: total CPU")
     lib.near(profile.duration_ns, 3e9, 0.02, "mostly idle: -d 3 is three seconds")
 
 

@@ -56,10 +56,10 @@ def near(got, want, tolerance, name):
     return ok(abs(off) <= tolerance, name, "more than %g %% off" % (100 * tolerance))
 
 
-def share(count, of, want, name, allowed=0.01):
-    """A share of samples: four sigma of the binomial and what is allowed, 2 points at most."""
+def share(count, of, want, name, at_most=0.02):
+    """A share of samples: four sigma of the binomial and a point, two points at most."""
     got = count / of if of else -1
-    limit = min(0.02, 4 * math.sqrt(max(want * (1 - want), 1e-9) / max(of, 1)) + allowed)
+    limit = min(at_most, 4 * math.sqrt(max(want * (1 - want), 1e-9) / max(of, 1)) + 0.01)
     note("%s: %.4f of %d, truth %.4f" % (name, got, of, want))
     return ok(abs(got - want) <= limit, name, "more than %.4f off" % limit)
 
@@ -143,6 +143,13 @@ def wait_until(condition, seconds, what):
 def cpu_ns(pid):
     """CPU time of all threads of a process, from the kernel's own clock of it."""
     return time.clock_gettime_ns((~pid << 3) | 2)
+
+
+def stolen_ns():
+    """Time that the hypervisor took from this machine's CPUs. A task's clock leaves it out, the
+    timer that samples does not: a task may have that much more samples than CPU time."""
+    with open("/proc/stat") as file:
+        return int(file.readline().split()[8]) * 10**9 // os.sysconf("SC_CLK_TCK")
 
 
 def build(source, *flags):
@@ -239,13 +246,14 @@ class Target:
 
     def go(self, seconds):
         """Start the work and come back at once."""
-        self.start_ns = cpu_ns(self.pid)
+        self.start_ns, self.stolen_ns = cpu_ns(self.pid), -stolen_ns()
         self.process.stdin.write(b"go %s\n" % str(seconds).encode())
 
     def wait(self, seconds=120):
         """Until the work is done; .cpu_ns is then what it took, as the kernel counts it."""
         self._expect(b"done", seconds)
         self.cpu_ns = cpu_ns(self.pid) - self.start_ns
+        self.stolen_ns += stolen_ns()
 
     def end(self):
         """Its report; it exits."""
@@ -264,6 +272,15 @@ class Target:
         return self.report
 
     # A profile against what the target knows.
+
+    def total(self, profile, tolerance, name):
+        """All of its CPU time is in the profile, and no more: but two periods, and stolen time."""
+        got, want = cpu_of(profile, self.pid), self.cpu_ns
+        note("%s: %.1f of %.1f ms, %+.2f %%; stolen on all CPUs %.0f ms" % (
+            name, got / 1e6, want / 1e6, 100 * (got - want) / want, self.stolen_ns / 1e6))
+        slack = tolerance * want + 2 * profile.period
+        ok(want - slack <= got <= want + slack + self.stolen_ns, name,
+           "more than %g %% off" % (100 * tolerance))
 
     def number(self, frame):
         """Which of the target's code objects a frame shows, or None."""

@@ -68,7 +68,7 @@ def recursion(name, python):
     lib.ok(deep <= profiler.outcomes()["truncated"] <= profile.total() - sum(
         count for depth, count in counts.items() if depth <= KEPT),
            name + ": outcome truncated", profiler.outcomes())
-    lib.near(lib.cpu_of(profile, target.pid), target.cpu_ns, 0.01, name + ": recursion: total CPU")
+    target.total(profile, 0.01, name + ": recursion: total CPU")
 
 
 def generators(name, python):
@@ -93,7 +93,7 @@ def callbacks(name, python):
     seen = {frame.name.split(".")[-1] for sample in profile.samples for frame in sample.stack}
     for each in target.report["facts"]["names"] + [target.report["facts"]["long"]]:
         lib.ok(each in seen, "%s: the name %s" % (name, ascii(each)[:40]))
-    lib.near(lib.cpu_of(profile, target.pid), target.cpu_ns, 0.01, name + ": callbacks: total CPU")
+    target.total(profile, 0.01, name + ": callbacks: total CPU")
     lib.ok(profiler.ledger["codes"] >= 30, name + ": code objects counted", profiler.ledger)
 
 
@@ -124,8 +124,7 @@ def flutter():
         truth = target.report["cpu"]
         lib.share(paths[0], sum(paths), truth["a"] / (truth["a"] + truth["b"]),
                   name + ": flutter: the paths' shares")
-        lib.near(lib.cpu_of(profile, target.pid), target.cpu_ns, 0.005,
-                 name + ": flutter: total CPU")
+        target.total(profile, 0.005, name + ": flutter: total CPU")
 
 
 def nogil(name, python):
