@@ -51,6 +51,7 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 	struct task_struct *parent = (void *)ctx->args[0], *child = (void *)ctx->args[1];
 	__u32 parent_pid = BPF_CORE_READ(parent, tgid), pid = BPF_CORE_READ(child, tgid);
 	struct py_process *of_parent, entry;
+	__u32 parent_id;
 
 	if (pid == parent_pid)
 		return 0; /* a thread */
@@ -58,11 +59,12 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 	if (!of_parent)
 		return 0;
 	entry = *of_parent;
+	parent_id = entry.id;
 	entry.id = __sync_fetch_and_add(&next_process, 1);
 	entry.start_ticks = BPF_CORE_READ(child, start_boottime) / CLOCK_TICK_NS;
 	entry.quota_used = 0;
 	bpf_map_update_elem(&processes, &pid, &entry, BPF_ANY);
-	event_send(PROCESS_FORK, child, entry.id, of_parent->id);
+	event_send(PROCESS_FORK, child, entry.id, parent_id);
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * One write() a line, so that lines of ours and of a launched command never mix within a line.
- * Errors and plain messages carry only the program's name; a warning says that it is one.
+ * Errors and warnings carry the program's name; what it was asked for (LOG_INFO) stands alone.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,10 +14,10 @@
 enum log_level log_level = LOG_INFO;
 
 static const char *const prefixes[] = {
-	[LOG_ERROR] = "",
-	[LOG_WARNING] = "warning: ",
+	[LOG_ERROR] = "pybpfprof: ",
+	[LOG_WARNING] = "pybpfprof: warning: ",
 	[LOG_INFO] = "",
-	[LOG_DEBUG] = "debug: ",
+	[LOG_DEBUG] = "pybpfprof: debug: ",
 };
 
 /* A reader that is gone, or a full disk, is no reason to stop profiling: nothing to return. */
@@ -49,7 +49,7 @@ void log_print(enum log_level level, const char *format, ...)
 		return print_all("pybpfprof: out of memory\n", 25);
 	}
 	text_clean(message);
-	line = text_format("pybpfprof: %s%s\n", prefixes[level], message);
+	line = text_format("%s%s\n", prefixes[level], message);
 	if (line)
 		print_all(line, strlen(line));
 	else

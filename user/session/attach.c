@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "pybpfprof.skel.h"
@@ -72,11 +73,23 @@ static struct source_settings source_settings(struct session *s)
 	};
 }
 
+/* Two descriptors a CPU. A command that we launched has its own limit already. */
+static void raise_nr_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int session_load(struct session *s)
 {
 	struct source_settings settings = source_settings(s);
 	int i, err;
 
+	raise_nr_files();
 	libbpf_set_print(print_libbpf);
 	s->nr_cpus = cpus_possible();
 	if (s->nr_cpus <= 0)
