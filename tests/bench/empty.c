@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
 /*
  * What the kernel's timer costs by itself: attaches the smallest BPF program there can be to a
  * cpu-clock event on every CPU, says "attached", and stays until its standard input ends.

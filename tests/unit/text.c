@@ -139,7 +139,7 @@ static void logs_one_clean_line(void **state)
 {
 	logged_is(LOG_ERROR, "no such pid\n\x1b[1m", "pybpfprof: no such pid??[1m\n");
 	logged_is(LOG_WARNING, "w", "pybpfprof: warning: w\n");
-	logged_is(LOG_INFO, "i", "pybpfprof: i\n");
+	logged_is(LOG_INFO, "i", "i\n");
 	logged_is(LOG_DEBUG, "d", "");
 	log_level = LOG_DEBUG;
 	logged_is(LOG_DEBUG, "d", "pybpfprof: debug: d\n");

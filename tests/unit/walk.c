@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
 /*
  * The very walk that runs in the kernel, over memory made up here: whole stacks, the limit and
  * what lies beyond it, shims, generators, and frames that are hostile.

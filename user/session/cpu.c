@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
 /*
  * Source `cpu`: a perf cpu-clock event with a fixed period on every CPU that is online, looked at
  * again every second. The event's own count (ns of its clock) says how many ticks there should

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>

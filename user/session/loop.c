@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
 /* What happens while it records: signals, drains, CPUs that come and go, the end. */
 #include <errno.h>
 #include <signal.h>

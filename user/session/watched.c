@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -110,6 +110,7 @@ static int fold_tell(struct watch *watch, const struct watched *w, const struct 
 		.start_ticks = w->start_ticks,
 		.version = python->version,
 		.layout = &python->layout,
+		.code_type = python->code_type,
 		.comm = stat->comm,
 	};
 	char container_id[13], *roots[2] = {};
