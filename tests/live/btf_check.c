@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
 /*
  * Our own BTF, held against the kernel's whole one. Exit 1 and a line on what is wrong.
  *

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
 /*
  * Relocations of every sort that a source may come to need, against types that every kernel has;
  * with -DREFUSED=n, one sort that our own BTF does not serve.

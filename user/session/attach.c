@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
 /*
  * The order matters: process programs before the first look at /proc, so that no start is missed
  * between the two; the timer last, so that there is nothing yet to be lost.
@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "pybpfprof.skel.h"
+#include "session/btf.h"
 #include "session/cpus.h"
 #include "session/source.h"
 #include "session/state.h"
@@ -84,9 +85,26 @@ static void raise_nr_files(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Without it libbpf reads the kernel's own BTF, whole, which takes longer. */
+static int small_btf(char ret_path[BTF_PATH_SIZE])
+{
+	const void *object;
+	size_t size;
+	int fd;
+
+	object = pybpfprof_bpf__elf_bytes(&size);
+	fd = btf_small_open(BTF_KERNEL, object, size, ret_path);
+	if (fd < 0)
+		log_debug("no BTF of our own: %s", strerror(-fd));
+	return fd;
+}
+
 int session_load(struct session *s)
 {
 	struct source_settings settings = source_settings(s);
+	LIBBPF_OPTS(bpf_object_open_opts, opts);
+	_cleanup_close_ int btf_fd = -1; /* it is read when the object is loaded */
+	char btf_path[BTF_PATH_SIZE];
 	int i, err;
 
 	raise_nr_files();
@@ -94,7 +112,10 @@ int session_load(struct session *s)
 	s->nr_cpus = cpus_possible();
 	if (s->nr_cpus <= 0)
 		return fail(-EINVAL, "cannot tell how many CPUs there are");
-	s->bpf = pybpfprof_bpf__open();
+	btf_fd = small_btf(btf_path);
+	if (btf_fd >= 0)
+		opts.btf_custom_path = btf_path;
+	s->bpf = pybpfprof_bpf__open_opts(&opts);
 	if (!s->bpf)
 		return fail(-errno, "cannot open the BPF programs: %s", strerror(errno));
 	s->bpf->rodata->cfg_all = s->options->all;

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
 /*
  * The wanted types of the kernel, copied with just their wanted members. What decides how libbpf
  * relocates a field is kept: names, offsets, sizes, kinds, the sign of numbers. Modifiers and

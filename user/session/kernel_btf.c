@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
 /* The layout of BTF: the kernel's Documentation/bpf/btf.rst, and linux/btf.h. */
 #include <errno.h>
 #include <fcntl.h>

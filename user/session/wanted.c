@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
 /*
  * Section .BTF.ext is read here, as libbpf has no function for it: a header, then for each ELF
  * section the relocations in it (the kernel's Documentation/bpf/btf.rst, "4.2 .BTF.ext section").
