@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
 /*
  * A sample whose frames all have names is counted at once. One that shows a code object nobody has
  * named yet waits: another CPU's ring may bring the name, or the next sample. After a second the
@@ -13,11 +13,15 @@
 #include "profile/folding.h"
 
 #define WAIT_NS	    1000000000ULL
-#define WAITING_MAX (64u << 20) /* bytes of samples that wait */
+#define WAITING_MAX (64u << 20)	 /* bytes of samples that wait */
+#define WEIGHT_MAX  (1ULL << 53) /* ns: 104 days */
 #define FRAMES_MAX  (PY_STACK_MAX + PY_ROOT_MAX)
 
 static const char *const our_names[NR_OURS] = {
-	"[truncated]", "[unknown code]", "[no python frame]", "[exiting]",
+	"[truncated]",
+	"[unknown code]",
+	"[no python frame]",
+	"[exiting]",
 };
 
 struct waiting {
@@ -30,25 +34,18 @@ struct waiting {
 struct fold *fold_new(struct profile *profile)
 {
 	struct fold *fold = calloc(1, sizeof(*fold));
-	int i, number;
 
 	if (!fold)
 		return NULL;
 	fold->profile = profile;
 	fold->last = &fold->first;
 	fold->locations = calloc(FRAMES_MAX + 2, sizeof(*fold->locations));
-	for (i = 0; i < NR_OURS; i++) {
-		struct profile_function function = {our_names[i], "", 0};
-
-		number = profile_add_function(profile, &function);
-		if (number >= 0)
-			number = profile_add_location(profile, number, 0);
-		if (number < 0 || !fold->locations) {
-			fold_free(fold);
-			return NULL;
-		}
-		fold->ours[i] = number;
+	if (!fold->locations) {
+		free(fold);
+		return NULL;
 	}
+	for (int i = 0; i < NR_OURS; i++)
+		fold->ours[i] = -1;
 	return fold;
 }
 
@@ -74,34 +71,58 @@ const struct fold_counts *fold_counts(const struct fold *fold)
 	return &fold->counts;
 }
 
+int ours_location(struct fold *fold, enum ours which)
+{
+	const struct profile_function function = {our_names[which], "", 0};
+	int number;
+
+	if (fold->ours[which] < 0) {
+		number = profile_add_function(fold->profile, &function);
+		if (number < 0)
+			return number;
+		fold->ours[which] = profile_add_location(fold->profile, number, 0);
+	}
+	return fold->ours[which];
+}
+
 /* A stack without frames says why it has none. */
-static __u32 no_frames(const struct fold *fold, const struct sample_record *record)
+static enum ours no_frames(const struct sample_record *record)
 {
 	if (record->outcome != OUTCOME_NO_PYTHON)
-		return fold->ours[UNKNOWN_CODE];
-	return fold->ours[record->flags & SAMPLE_EXITING ? EXITING : NO_PYTHON];
+		return UNKNOWN_CODE;
+	return record->flags & SAMPLE_EXITING ? EXITING : NO_PYTHON;
+}
+
+/* Takes over a location, or the error that stands for it. */
+static int put_location(struct fold *fold, int *nr, int location)
+{
+	if (location < 0)
+		return location;
+	fold->locations[(*nr)++] = location;
+	return 0;
 }
 
 /* Leaf end, gap, root end. How many locations, or negative. */
 static int sample_locations(struct fold *fold, struct process *process,
 			    const struct sample_record *record, bool last)
 {
-	int nr = record->nr_leaf + record->nr_root, i, out = 0, location;
+	int nr = record->nr_leaf + record->nr_root, out = 0, err = 0;
 
-	for (i = 0; i < nr; i++) {
+	for (int i = 0; i < nr && !err; i++) {
 		if (i == record->nr_leaf && record->flags & SAMPLE_GAP)
-			fold->locations[out++] = fold->ours[TRUNCATED];
-		location = frame_location(fold, process, &record->frames[i], last);
-		if (location < 0)
-			return location;
-		fold->locations[out++] = location;
+			err = put_location(fold, &out, ours_location(fold, TRUNCATED));
+		if (!err)
+			err = put_location(fold, &out,
+					   frame_location(fold, process, &record->frames[i], last));
 	}
+	if (err)
+		return err;
 	if (!nr)
-		fold->locations[out++] = no_frames(fold, record);
+		err = put_location(fold, &out, ours_location(fold, no_frames(record)));
 	else if (record->outcome == OUTCOME_PARTIAL ||
 		 (record->flags & SAMPLE_GAP && !record->nr_root))
-		fold->locations[out++] = fold->ours[TRUNCATED];
-	return out;
+		err = put_location(fold, &out, ours_location(fold, TRUNCATED));
+	return err ? err : out;
 }
 
 static int sample_count(struct fold *fold, struct process *process,
@@ -143,20 +164,21 @@ static int sample_wait(struct fold *fold, const struct sample_record *record, si
 		return -ENOMEM;
 	waiting->next = NULL;
 	waiting->since = 0;
-	waiting->size = size;
+	waiting->size = sizeof(*waiting) + size;
 	memcpy(&waiting->record, record, size);
 	*fold->last = waiting;
 	fold->last = &waiting->next;
-	fold->waiting_size += size;
+	fold->waiting_size += waiting->size;
 	return 0;
 }
 
 static bool sample_makes_sense(const struct sample_record *record, size_t size)
 {
 	return size >= sizeof(*record) && record->outcome < NR_OUTCOMES &&
-	       record->nr_leaf <= PY_STACK_MAX && record->nr_root <= PY_ROOT_MAX &&
-	       size == sizeof(*record) + (record->nr_leaf + record->nr_root) *
-						 sizeof(struct py_frame);
+	       record->weight <= WEIGHT_MAX && record->nr_leaf <= PY_STACK_MAX &&
+	       record->nr_root <= PY_ROOT_MAX &&
+	       size == sizeof(*record) +
+			       (record->nr_leaf + record->nr_root) * sizeof(struct py_frame);
 }
 
 static int fold_sample(struct fold *fold, const struct sample_record *record, size_t size)

@@ -22,6 +22,7 @@ struct fold_process {
 	__u64 start_ticks; /* with the pid, the identity: no other's memory is read by mistake */
 	const struct python_version *version;
 	const struct py_layout *layout; /* for the fall-back that reads memory; NULL: never */
+	__u64 code_type; /* address of PyCode_Type there: what the fall-back may take for code */
 	const char *comm;
 	const char *name; /* without the pid */
 	const char *container_id;
@@ -30,14 +31,14 @@ struct fold_process {
 
 /* What became of the code objects and samples that were folded. */
 struct fold_counts {
-	__u64 samples;		/* records folded into the profile, and their weight */
+	__u64 samples; /* records folded into the profile, and their weight */
 	__u64 sample_ns;
-	__u64 unknown_process;	/* records of a process nobody told of */
-	__u64 bad_records;	/* records that make no sense */
-	__u64 codes;		/* code objects seen in samples, in all processes */
-	__u64 codes_by_kernel;	/* named from the kernel's record alone */
-	__u64 codes_by_memory;	/* named with the help of the process's memory */
-	__u64 codes_unknown;	/* shown as [unknown code] */
+	__u64 unknown_process; /* records of a process nobody told of */
+	__u64 bad_records;     /* records that make no sense */
+	__u64 codes;	       /* code objects seen in samples, in all processes */
+	__u64 codes_by_kernel; /* named from the kernel's record alone */
+	__u64 codes_by_memory; /* named with the help of the process's memory */
+	__u64 codes_unknown;   /* shown as [unknown code] */
 };
 
 /* The profile is not owned and must outlive the fold. */
@@ -46,7 +47,10 @@ void fold_free(struct fold *fold);
 
 /* A new incarnation; a fork passes what its parent was told with, under its own id and pid. */
 int fold_add_process(struct fold *fold, const struct fold_process *process);
-/* A child that has all that its parent `parent` has. -ENOENT: the parent is not known. */
+/*
+ * A child that is told of like its parent. It knows none of its parent's code objects: both make
+ * new ones at the same addresses, of the same identity. -ENOENT: the parent is not known.
+ */
 int fold_fork_process(struct fold *fold, __u32 parent, __u32 id, pid_t pid, __u64 start_ticks,
 		      const char *comm);
 

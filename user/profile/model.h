@@ -18,8 +18,8 @@
 #define PROFILE_MAX_LOCATIONS (1u << 21)
 
 /* What is counted. A sample has one value of each; a line here is a sample type of the file. */
-#define PROFILE_VALUES(X)                                                                          \
-	X(SAMPLES, "samples", "count")                                                             \
+#define PROFILE_VALUES(X)              \
+	X(SAMPLES, "samples", "count") \
 	X(CPU, "cpu", "nanoseconds")
 
 enum profile_value {
@@ -59,7 +59,7 @@ struct profile_sample {
 
 /* What is said of the whole. Strings are copied by profile_set_header(). */
 struct profile_header {
-	__u64 start_ns;	   /* UTC, since 1970 */
+	__u64 start_ns; /* UTC, since 1970 */
 	__u64 duration_ns;
 	__u64 period_ns;
 	const char *title;   /* file name of the virtual mapping: "[python]" or the script's path */

@@ -1,4 +1,8 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Code objects are kept with their line tables; places are but a cache in front of them, so that
+ * a line is looked up once and not with every sample.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +22,7 @@ void names_done(struct names *names)
 		free(code);
 	}
 	free(take(names->places));
-	names->nr_places = names->size = 0;
+	names->nr_places = names->size = names->codes_size = 0;
 }
 
 struct code *names_find(const struct names *names, __u64 address, __u32 identity)
@@ -57,9 +61,9 @@ static struct place *place_slot(const struct names *names, const struct py_frame
 	for (;; i = (i + 1) & (names->size - 1)) {
 		struct place *place = &names->places[i];
 
-		if (!place->used || (place->code == frame->code &&
-				     place->identity == frame->identity &&
-				     place->position == frame->position))
+		if (!place->used ||
+		    (place->code == frame->code && place->identity == frame->identity &&
+		     place->position == frame->position))
 			return place;
 	}
 }

@@ -19,7 +19,7 @@ struct code_key {
 struct code {
 	struct code_key key;
 	struct symbol symbol;
-	bool from_memory;
+	bool from_memory, counted;
 	int function; /* number in the profile; -1: not asked for yet */
 	UT_hash_handle hh;
 };
@@ -36,6 +36,7 @@ struct names {
 	struct code *codes;
 	struct place *places; /* open addressing; size is a power of two, or 0 */
 	size_t nr_places, size;
+	size_t codes_size; /* bytes of the code objects */
 };
 
 void names_done(struct names *names);

@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
+/* The processes of a fold. They enter the profile with their first sample, not when told of. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 void process_free(struct fold *fold, struct process *process)
 {
 	fold->nr_codes -= HASH_COUNT(process->names.codes);
+	fold->codes_size -= process->names.codes_size;
 	HASH_DEL(fold->processes, process);
 	names_done(&process->names);
 	free(process->comm);
@@ -82,6 +84,7 @@ int fold_add_process(struct fold *fold, const struct fold_process *told)
 	snprintf(process->version, sizeof(process->version), "3.%u", told->version->minor);
 	if (told->layout) {
 		process->layout = *told->layout;
+		process->code_type = told->code_type;
 		process->has_layout = true;
 	}
 	return 0;
@@ -94,7 +97,7 @@ int fold_fork_process(struct fold *fold, __u32 parent_id, __u32 id, pid_t pid, _
 	struct fold_process told = {.id = id, .pid = pid, .start_ticks = start_ticks, .comm = comm};
 	int err;
 
-	if (!parent)
+	if (!parent || id == parent_id) /* a process is no child of its own */
 		return -ENOENT;
 	told.name = parent->name;
 	told.container_id = parent->container_id;
@@ -102,10 +105,10 @@ int fold_fork_process(struct fold *fold, __u32 parent_id, __u32 id, pid_t pid, _
 	err = process_add(fold, &told, &process);
 	if (err)
 		return err;
-	process->parent = parent_id;
 	process->line_table = parent->line_table;
 	memcpy(process->version, parent->version, sizeof(process->version));
 	process->layout = parent->layout;
+	process->code_type = parent->code_type;
 	process->has_layout = parent->has_layout;
 	return 0;
 }

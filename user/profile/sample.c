@@ -4,6 +4,7 @@
  * array; equal stacks are kept once, whoever ran them.
  */
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/cleanup.h"
@@ -140,6 +141,13 @@ static int find_not_kept(struct profile *profile, __u32 process)
 	return insert_sample(profile, &key, false);
 }
 
+/* Values are a target's doing, in the end: no sum of them may be undefined. */
+static void add(__s64 *sum, __s64 value)
+{
+	if (__builtin_add_overflow(*sum, value, sum))
+		*sum = INT64_MAX;
+}
+
 int profile_add_sample(struct profile *profile, const struct profile_sample *sample)
 {
 	int number = find_sample(profile, sample);
@@ -151,8 +159,8 @@ int profile_add_sample(struct profile *profile, const struct profile_sample *sam
 		return number;
 	profile->nr_not_kept += !kept;
 	for (int i = 0; i < NR_PROFILE_VALUES; i++) {
-		profile->samples[number].values[i] += sample->values[i];
-		profile->totals[i] += sample->values[i];
+		add(&profile->samples[number].values[i], sample->values[i]);
+		add(&profile->totals[i], sample->values[i]);
 	}
 	return 0;
 }

@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
+/* Without a lock and without stopping the target: whoever names with this looks twice. */
 #include <errno.h>
 #include <string.h>
 #include "python/code.h" /* the kernel's own: identity is computed alike */
@@ -14,7 +15,7 @@ static __u64 field64(const __u8 *bytes, __u16 offset)
 	return value;
 }
 
-int code_record_read(pid_t pid, __u64 code, const struct py_layout *layout,
+int code_record_read(pid_t pid, __u64 code, const struct py_layout *layout, __u64 code_type,
 		     struct code_record *ret)
 {
 	__u8 bytes[PY_CODE_MAX] = {};
@@ -32,6 +33,8 @@ int code_record_read(pid_t pid, __u64 code, const struct py_layout *layout,
 	err = memory_read(pid, code, bytes, layout->code_size);
 	if (err)
 		return err;
+	if (!code_type || field64(bytes, layout->ob_type) != code_type)
+		return -ENOENT;
 	record.first_line = field64(bytes, layout->code_first_line);
 	record.name = field64(bytes, layout->code_name);
 	record.file_name = field64(bytes, layout->code_file_name);

@@ -12,9 +12,9 @@
 
 /*
  * A record without any names in it (all of them flagged as missing), for symbol_init() to fill.
- * Negative errno where the code object can't be read.
+ * Negative errno where it can't be read; -ENOENT: what is there is no code object.
  */
-int code_record_read(pid_t pid, __u64 code, const struct py_layout *layout,
+int code_record_read(pid_t pid, __u64 code, const struct py_layout *layout, __u64 code_type,
 		     struct code_record *ret);
 
 #endif
