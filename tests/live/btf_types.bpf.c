@@ -56,7 +56,14 @@ struct pid {
 	struct upid numbers[1]; /* flexible */
 };
 
+struct restart_block { /* members with names whose structs have none, as arm64's thread.uw */
+	struct {
+		unsigned int val;
+	} futex;
+};
+
 struct task_struct {
+	struct restart_block restart_block;
 	unsigned int sched_reset_on_fork : 1;
 	int prio; /* signed */
 	struct mm_struct *mm;
@@ -104,6 +111,7 @@ static void read_values(struct task_struct *task, struct bpf_prog *prog, struct 
 	result[9] = BPF_CORE_READ_BITFIELD_PROBED(sk, skc_reuse);
 	result[19] = BPF_CORE_READ_BITFIELD_PROBED(task, prio); /* asks for signs */
 	result[20] = BPF_CORE_READ_BITFIELD_PROBED(prog, type);
+	result[21] = BPF_CORE_READ(task, restart_block.futex.val);
 }
 
 static void read_facts(struct task_struct *task)
