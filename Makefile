@@ -33,17 +33,18 @@ B   := .build$(CROSS:%=/%)$(if $(SAN),/san)
 OUT := $(if $(filter .build,$(B)),pybpfprof,$(B)/pybpfprof)
 
 CFLAGS  ?= -O2 -g
-WARN    := -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
-      -Wno-gnu-variable-sized-type-not-at-end $(if $(DEV),-Werror)
+WARN    := -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers $(if $(DEV),-Werror)
+CLANG_WARN := $(WARN) -Wno-gnu-variable-sized-type-not-at-end
 # No recovery: a finding of the undefined behaviour sanitizer fails the test that met it.
 SAN_FLAGS := -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined \
       -fno-omit-frame-pointer
-ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(if $(SAN),$(SAN_FLAGS)) \
+ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(if $(findstring clang,$(CC)),$(CLANG_WARN),$(WARN)) \
+      $(if $(SAN),$(SAN_FLAGS)) \
       -D_GNU_SOURCE -DPYBPFPROF_VERSION='"$(VERSION)"' \
       -Iinclude -Iuser -Ibpf -I$(B)/gen $(CPPFLAGS)
 LIBS    := -lbpf -lelf -lz -lprotobuf-c -lxxhash
 
-BPF_CFLAGS := -O2 -g -target bpf -D__TARGET_ARCH_$(ARCH) $(WARN) -mcpu=v3 \
+BPF_CFLAGS := -O2 -g -target bpf -D__TARGET_ARCH_$(ARCH) $(CLANG_WARN) -mcpu=v3 \
       -Iinclude -Ibpf -Ivmlinux -idirafter /usr/include/$(shell uname -m)-linux-gnu
 
 # The owner of the maps comes first: libbpf's linker (1.1 to 1.5) forgets where a map stands whose
