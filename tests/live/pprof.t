@@ -26,8 +26,9 @@ result()
 # Ask a Go's pprof. It keeps its settings in a folder of ours, and colours nothing.
 pprof()
 {
-	XDG_CONFIG_HOME=$work PPROF_TMPDIR=$work GOPROXY=off GOTOOLCHAIN=local HOME=${HOME:-$work} \
-		"$go" tool pprof "$@" "$work/p.pb.gz" </dev/null >"$work/out" 2>&1
+	XDG_CONFIG_HOME=$work PPROF_TMPDIR=$work GOPROXY=off GOTOOLCHAIN=local \
+		HOME=${HOME:-$work} "$go" tool pprof "$@" "$work/p.pb.gz" \
+		</dev/null >"$work/out" 2>&1
 }
 
 # The lines of the answer that match, one and all.
@@ -47,8 +48,8 @@ SOURCE
 mkdir "$work/gen" &&
 	"$PROTOC_C" --proto_path=proto --c_out="$work/gen" proto/profile.proto >"$work/out" 2>&1 &&
 	$CC -std=gnu11 -O1 -D_GNU_SOURCE -Iinclude -Iuser -I"$work/gen" -o "$work/write" \
-		tests/live/pprof_write.c user/base/text.c user/profile/model.c user/profile/sample.c \
-		user/profile/intern.c user/output/output.c user/output/stream.c \
+		tests/live/pprof_write.c user/base/text.c user/profile/model.c \
+		user/profile/sample.c user/profile/intern.c user/output/output.c user/output/stream.c \
 		user/output/pprof.c user/output/collapsed.c user/output/text.c \
 		"$work/gen/profile.pb-c.c" -lprotobuf-c -lz -lxxhash >>"$work/out" 2>&1 &&
 	"$work/write" pprof "$work/shop.py" >"$work/p.pb.gz"
@@ -89,7 +90,8 @@ judge()
 		pprof -comments && says '^# \{"ok":100\}$'
 	result "$name comments: one to read, one for machines"
 
-	pprof -top -sample_index=samples && says '^Showing nodes accounting for 100, 100% of 100 total' &&
+	pprof -top -sample_index=samples &&
+		says '^Showing nodes accounting for 100, 100% of 100 total' &&
 		says '^ +70 70\.00%'
 	result "$name -sample_index=samples"
 
@@ -109,14 +111,16 @@ judge()
 		says '(707\.07ms|0\.71s) +(959\.60ms|0\.96s).* 2: *get = lambda self: burn'
 	result "$name -list shows the source"
 
-	pprof -top -tagfocus=pid=77 && says '151\.52ms.*15\.00% of 1010' && says_not 'shop\.<lambda>'
+	pprof -top -tagfocus=pid=77 && says '151\.52ms.*15\.00% of 1010' &&
+		says_not 'shop\.<lambda>'
 	result "$name -tagfocus=pid="
 
 	pprof -top -tagfocus=thread_name=pool_0 && says '252\.53ms.*25\.00% of 1010' &&
 		says 'shop\.<lambda>$' && says_not 'unknown code'
 	result "$name -tagfocus=thread_name="
 
-	pprof -traces -tagroot=process && says '^ +manage\.py \(4242\)$' && says '^ +job\.py \(77\)$' &&
+	pprof -traces -tagroot=process && says '^ +manage\.py \(4242\)$' &&
+		says '^ +job\.py \(77\)$' &&
 		pprof -top -tagroot=process && says '85\.00% +manage\.py \(4242\)$' &&
 		says '15\.00% +job\.py \(77\)$'
 	result "$name -tagroot=process"
