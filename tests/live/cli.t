@@ -87,6 +87,16 @@ def usage():
            run.facts())
 
 
+def told_everywhere():
+    """Man page and completions know every option of --help, and no other."""
+    options = set(re.findall(r"--[a-z]+", Run("--help").out.decode()))
+    for name, pattern in [("pybpfprof.8", r"Fl (-[a-z]+)"), ("bash/pybpfprof", r"[^-]--([a-z]+)"),
+                          ("zsh/_pybpfprof", r"--([a-z]+)[=}\[]")]:
+        with open(os.path.join(lib.ROOT, "user", "share", name)) as file:
+            found = {"--" + word.lstrip("-") for word in re.findall(pattern, file.read())}
+        ok(found == options, name + " knows the options of --help", found ^ options)
+
+
 def dead_pid():
     process = subprocess.Popen(["/bin/true"])
     process.wait()
@@ -465,7 +475,7 @@ def leftovers():
 
 def main():
     lib.need()
-    for test in (usage, targets, outputs, not_able, streams, full_disk, default_names, nothing,
+    for test in (usage, told_everywhere, targets, outputs, not_able, streams, full_disk, default_names, nothing,
                  signals, commands, as_caller, hidden_by_sudo, leftovers):
         try:
             test()
