@@ -11,13 +11,13 @@
 #include "python/code.h"
 #include "python/walk.h"
 
-#define FRAMES_MAX	 (PY_STACK_MAX + PY_ROOT_MAX)
-#define CAPTURES_MAX	 32   /* code objects sent with one sample */
-#define CAPTURES_QUOTA	 1024 /* code objects sent for one process in one second and CPU */
-#define CHECKED_SIZE	 4096 /* power of two */
-#define CHECKED_AGE_MS	 1000 /* a caller's identity is read again after this */
-#define HASH_A		 0x9e3779b97f4a7c15ULL
-#define HASH_B		 0xc2b2ae3d27d4eb4fULL
+#define FRAMES_MAX     (PY_STACK_MAX + PY_ROOT_MAX)
+#define CAPTURES_MAX   32   /* code objects sent with one sample */
+#define CAPTURES_QUOTA 1024 /* code objects sent for one process in one second and CPU */
+#define CHECKED_SIZE   4096 /* power of two */
+#define CHECKED_AGE_MS 1000 /* a caller's identity is read again after this */
+#define HASH_A	       0x9e3779b97f4a7c15ULL
+#define HASH_B	       0xc2b2ae3d27d4eb4fULL
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

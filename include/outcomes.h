@@ -14,18 +14,18 @@
 #ifndef PYBPFPROF_OUTCOMES_H
 #define PYBPFPROF_OUTCOMES_H
 
-#define PYBPFPROF_OUTCOMES(X)                                                              \
-	X(OK, SAMPLED, "ok", "whole stacks")                                               \
-	X(MENDED, SAMPLED, "mended", "whole but for a frame that was not complete yet")    \
-	X(TRUNCATED, SAMPLED, "truncated", "stacks deeper than is kept")                   \
-	X(PARTIAL, SAMPLED, "partial", "stacks cut where memory was not resident")         \
-	X(NO_PYTHON, SAMPLED, "no_python", "threads that run no Python")                   \
-	X(STARTING, MISSED, "starting", "in programs too young to tell what they are")     \
-	X(REFUSED, MISSED, "refused", "in interpreters that this build does not know")     \
-	X(RING_FULL, MISSED, "ring_full", "lost because a ring was full")                  \
-	X(DROPPED, MISSED, "dropped", "dropped by the kernel before BPF")                  \
-	X(OTHER, OUTSIDE, "other", "in programs that are not profiled")                    \
-	X(IDLE, OUTSIDE, "idle", "while a CPU was idle")                                   \
+#define PYBPFPROF_OUTCOMES(X)                                                           \
+	X(OK, SAMPLED, "ok", "whole stacks")                                            \
+	X(MENDED, SAMPLED, "mended", "whole but for a frame that was not complete yet") \
+	X(TRUNCATED, SAMPLED, "truncated", "stacks deeper than is kept")                \
+	X(PARTIAL, SAMPLED, "partial", "stacks cut where memory was not resident")      \
+	X(NO_PYTHON, SAMPLED, "no_python", "threads that run no Python")                \
+	X(STARTING, MISSED, "starting", "in programs too young to tell what they are")  \
+	X(REFUSED, MISSED, "refused", "in interpreters that this build does not know")  \
+	X(RING_FULL, MISSED, "ring_full", "lost because a ring was full")               \
+	X(DROPPED, MISSED, "dropped", "dropped by the kernel before BPF")               \
+	X(OTHER, OUTSIDE, "other", "in programs that are not profiled")                 \
+	X(IDLE, OUTSIDE, "idle", "while a CPU was idle")                                \
 	X(THROTTLED, OUTSIDE, "throttled", "while the kernel had throttled the timer")
 
 enum outcome {

@@ -9,15 +9,15 @@
 #ifndef PYBPFPROF_H
 #define PYBPFPROF_H
 
-#define PY_ABSENT	 0xffff	/* an offset that this version of CPython does not have */
-#define PY_FRAME_MAX	 128	/* bytes of a frame struct that are read at most */
-#define PY_CODE_MAX	 192	/* bytes of a code object that are read at most */
-#define PY_STACK_MAX	 1024	/* frames kept exactly; of deeper stacks, the leaf end */
-#define PY_ROOT_MAX	 128	/* and this many of the root end */
-#define PY_NAME_MAX	 1024	/* bytes of a name or a file name that the kernel copies */
-#define PY_LINES_MAX	 8192	/* bytes of a line table that the kernel copies */
-#define TASK_COMM_LEN	 16
-#define CLOCK_TICK_NS	 10000000ULL /* /proc/PID/stat counts start times in 1/100 s */
+#define PY_ABSENT     0xffff /* an offset that this version of CPython does not have */
+#define PY_FRAME_MAX  128    /* bytes of a frame struct that are read at most */
+#define PY_CODE_MAX   192    /* bytes of a code object that are read at most */
+#define PY_STACK_MAX  1024   /* frames kept exactly; of deeper stacks, the leaf end */
+#define PY_ROOT_MAX   128    /* and this many of the root end */
+#define PY_NAME_MAX   1024   /* bytes of a name or a file name that the kernel copies */
+#define PY_LINES_MAX  8192   /* bytes of a line table that the kernel copies */
+#define TASK_COMM_LEN 16
+#define CLOCK_TICK_NS 10000000ULL /* /proc/PID/stat counts start times in 1/100 s */
 
 /* Where a thread keeps the pointer to its PyThreadState, relative to its thread pointer. */
 enum py_slot_kind {
@@ -44,7 +44,7 @@ enum py_position {
  */
 struct py_layout {
 	/* PyThreadState */
-	__u16 tstate_frame;	      /* its frame, or where `cframe` is set, its cframe */
+	__u16 tstate_frame; /* its frame, or where `cframe` is set, its cframe */
 	__u16 tstate_thread_id;
 	__u16 tstate_datastack_chunk; /* absent before 3.11 */
 	__u16 cframe_current_frame;   /* 3.11, 3.12 */
@@ -103,7 +103,7 @@ _Static_assert(sizeof(struct py_process) == 104, "py_process");
 /* One frame of a sample. The code object is known by address and identity together. */
 struct py_frame {
 	__u64 code;
-	__s32 position;	/* bytes from the start of the bytecode; negative before the first */
+	__s32 position; /* bytes from the start of the bytecode; negative before the first */
 	__u32 identity; /* of first line, name, file and line table: code_identity(); 0: unread */
 };
 
@@ -122,17 +122,17 @@ enum record_type {
  */
 struct sample_record {
 	__u32 type;
-	__u32 process;	/* incarnation */
+	__u32 process; /* incarnation */
 	__u32 pid;
 	__u32 tid;
-	__u8 source;	/* enum source_id */
-	__u8 outcome;	/* enum outcome */
-	__u8 state;	/* what the thread did; sources give it a meaning */
+	__u8 source;  /* enum source_id */
+	__u8 outcome; /* enum outcome */
+	__u8 state;   /* what the thread did; sources give it a meaning */
 	__u8 flags;
 	__u16 nr_leaf;
 	__u16 nr_root;
-	__u64 weight;	/* ns */
-	__u64 hash[2];	/* of the frames */
+	__u64 weight;		  /* ns */
+	__u64 hash[2];		  /* of the frames */
 	char comm[TASK_COMM_LEN]; /* the thread's name */
 	struct py_frame frames[];
 };
@@ -198,10 +198,10 @@ struct cpu_counters {
 	__u64 lost_weight;  /* ns of samples that a full ring refused */
 	__u64 runs;	    /* samples of Python processes, and the time spent in BPF on them */
 	__u64 run_ns;
-	__u64 captured;	    /* code objects sent */
-	__u64 capture_lost; /* code objects that a full ring refused */
-	__u64 capture_over; /* code objects left for later by a quota */
-	__u64 code_faults;  /* code objects that could not be read */
+	__u64 captured;	       /* code objects sent */
+	__u64 capture_lost;    /* code objects that a full ring refused */
+	__u64 capture_over;    /* code objects left for later by a quota */
+	__u64 code_faults;     /* code objects that could not be read */
 	__u64 run_lengths[64]; /* runs by their length in 1024 ns; the last takes all longer ones */
 };
 

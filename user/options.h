@@ -14,8 +14,8 @@ struct options {
 	bool all;
 	pid_t *pids; /* of -p; owned */
 	size_t nr_pids;
-	char **command; /* after --, ended by NULL; points into argv */
-	__u64 duration_ns; /* 0: until Ctrl-C, or the command ends */
+	char **command;		/* after --, ended by NULL; points into argv */
+	__u64 duration_ns;	/* 0: until Ctrl-C, or the command ends */
 	unsigned int frequency; /* Hz, 1 to 20000 */
 	bool sources[NR_SOURCES];
 	const char *output; /* NULL: default name */

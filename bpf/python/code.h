@@ -113,9 +113,8 @@ static __always_inline void code_copy_str(const struct py_layout *layout, __u64 
 	*ret_width = width;
 }
 
-static __always_inline void code_copy_lines(const struct py_layout *layout, __u64 bytes,
-					    __u8 *data, __u64 at, __u32 *ret_size, __u16 flag,
-					    __u16 *missing)
+static __always_inline void code_copy_lines(const struct py_layout *layout, __u64 bytes, __u8 *data,
+					    __u64 at, __u32 *ret_size, __u16 flag, __u16 *missing)
 {
 	__u64 size = 0;
 

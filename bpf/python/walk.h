@@ -26,12 +26,12 @@
 /* Chunks of the data stack that are hopped over at most, to get to the root: 150,000 frames. */
 #define CHUNKS_MAX 1024
 /* Frames visited: as many as are kept, and as many shims. */
-#define STEPS_MAX  (2 * PY_STACK_MAX + 16)
+#define STEPS_MAX (2 * PY_STACK_MAX + 16)
 
 enum walk_end {
-	WALK_WHOLE,   /* all frames to the root */
-	WALK_FAULT,   /* memory was not resident, or no frame: the rest is missing */
-	WALK_DEEP,    /* more than PY_STACK_MAX frames */
+	WALK_WHOLE, /* all frames to the root */
+	WALK_FAULT, /* memory was not resident, or no frame: the rest is missing */
+	WALK_DEEP,  /* more than PY_STACK_MAX frames */
 };
 
 struct py_walk {

@@ -23,6 +23,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "check"))
 sys.dont_write_bytecode = True
 import pprof  # noqa: E402
 
+LOAD = os.path.join(HERE, "load.py")
 PROGRAM = os.path.join(ROOT, "pybpfprof")
 FOLDER = tempfile.mkdtemp(prefix="pybpfprof-bench-")
 PYTHON = os.environ.get("BENCH_PYTHON") or next(
@@ -32,7 +33,7 @@ PYTHON = os.environ.get("BENCH_PYTHON") or next(
 
 class Load:
     def __init__(self, *arguments):
-        self.process = subprocess.Popen([PYTHON, os.path.join(HERE, "load.py"), *map(str, arguments)],
+        self.process = subprocess.Popen([PYTHON, LOAD, *map(str, arguments)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.process.stdout.readline()
         self.pid = self.process.pid

@@ -41,19 +41,19 @@ static inline void cleanup_closedir(DIR **dir)
 #define _cleanup_closedir_ _cleanup_(cleanup_closedir)
 
 /* take(p): the value of pointer p, which is NULL from now on. take_fd(fd): likewise, -1. */
-#define take(p)                                                                                    \
-	({                                                                                         \
-		__typeof__(p) *_p = &(p);                                                          \
-		__typeof__(p) _v = *_p;                                                            \
-		*_p = NULL;                                                                        \
-		_v;                                                                                \
+#define take(p)                           \
+	({                                \
+		__typeof__(p) *_p = &(p); \
+		__typeof__(p) _v = *_p;   \
+		*_p = NULL;               \
+		_v;                       \
 	})
-#define take_fd(fd)                                                                                \
-	({                                                                                         \
-		int *_p = &(fd);                                                                   \
-		int _v = *_p;                                                                      \
-		*_p = -1;                                                                          \
-		_v;                                                                                \
+#define take_fd(fd)              \
+	({                       \
+		int *_p = &(fd); \
+		int _v = *_p;    \
+		*_p = -1;        \
+		_v;              \
 	})
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

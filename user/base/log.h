@@ -14,8 +14,7 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 extern enum log_level log_level; /* the most that is printed; LOG_INFO until set */
 
-void log_print(enum log_level level, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+void log_print(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...)	 log_print(LOG_ERROR, __VA_ARGS__)
 #define log_warning(...) log_print(LOG_WARNING, __VA_ARGS__)
@@ -23,10 +22,10 @@ void log_print(enum log_level level, const char *format, ...)
 #define log_debug(...)	 log_print(LOG_DEBUG, __VA_ARGS__)
 
 /* Print an error and return err, in one expression: return fail(-EINVAL, "no such '%s'", name). */
-#define fail(err, ...)                                                                             \
-	({                                                                                         \
-		log_error(__VA_ARGS__);                                                            \
-		(err);                                                                             \
+#define fail(err, ...)                  \
+	({                              \
+		log_error(__VA_ARGS__); \
+		(err);                  \
 	})
 
 #endif

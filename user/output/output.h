@@ -11,9 +11,9 @@
 #include "profile/model.h"
 
 struct output_format {
-	const char *name;     /* for -f */
-	const char *suffix;   /* ".pb.gz"; with the dot */
-	const char *what;     /* for --help */
+	const char *name;   /* for -f */
+	const char *suffix; /* ".pb.gz"; with the dot */
+	const char *what;   /* for --help */
 	/* Write all of it to fd. Negative errno; what was written then is worthless. */
 	int (*write)(const struct profile *profile, int fd);
 };
@@ -21,7 +21,7 @@ struct output_format {
 /* Rows of the table, ended by one whose name is NULL. The first is the default. */
 extern const struct output_format output_formats[];
 
-const struct output_format *output_find(const char *name);	    /* NULL: none */
+const struct output_format *output_find(const char *name);	     /* NULL: none */
 const struct output_format *output_find_by_suffix(const char *path); /* NULL: none */
 
 int output_write_pprof(const struct profile *profile, int fd);

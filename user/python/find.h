@@ -14,13 +14,13 @@
 
 struct python {
 	const struct python_version *version;
-	__u32 hex;		/* PY_VERSION_HEX; micro and below 0 where it is not known */
-	char version_text[16];	/* "3.12" */
-	__u64 runtime;		/* address of _PyRuntime */
-	__u64 code_type;	/* address of PyCode_Type */
+	__u32 hex;	       /* PY_VERSION_HEX; micro and below 0 where it is not known */
+	char version_text[16]; /* "3.12" */
+	__u64 runtime;	       /* address of _PyRuntime */
+	__u64 code_type;       /* address of PyCode_Type */
 	struct py_slot slot;
 	struct py_layout layout;
-	char refusal[160];	/* why not, where python_find() says -ENOTSUP */
+	char refusal[160]; /* why not, where python_find() says -ENOTSUP */
 };
 
 /*

@@ -165,8 +165,7 @@ int session_make(struct session *s)
 	err = watch_new(&settings, &s->watch);
 	if (err)
 		return err;
-	err = drain_new(s->bpf, s->nr_cpus, ring_size(s->options->frequency), &handlers,
-			&s->drain);
+	err = drain_new(s->bpf, s->nr_cpus, ring_size(s->options->frequency), &handlers, &s->drain);
 	if (!err)
 		err = rings_make(s);
 	return err ? fail(err, "cannot make the rings: %s", strerror(-err)) : 0;

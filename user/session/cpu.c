@@ -23,8 +23,8 @@
 struct cpu_event {
 	int fd; /* -1: not open */
 	struct bpf_link *link;
-	__u64 last_count;  /* at the last check: one that stands still has lost its CPU */
-	__u64 count_ns;	   /* of this CPU's events that are closed */
+	__u64 last_count; /* at the last check: one that stands still has lost its CPU */
+	__u64 count_ns;	  /* of this CPU's events that are closed */
 	__u64 enabled_ns;
 	__u64 idle_ns;
 	__u64 idle_base_ns; /* /proc/stat's when the event was opened */

@@ -14,7 +14,7 @@
 
 struct drain {
 	struct drain_handlers handlers;
-	struct ring_buffer *samples;   /* of all CPUs */
+	struct ring_buffer *samples; /* of all CPUs */
 	struct ring_buffer *processes;
 	int rings_fd;
 	int *ring_fds; /* by CPU; -1: none */

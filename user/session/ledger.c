@@ -142,8 +142,7 @@ char *ledger_json(const struct ledger *ledger, const struct fold_counts *fold)
 		return NULL;
 	fprintf(out, "{\"expected\": %llu, \"outcomes\": {", ledger->expected);
 	for (i = 0; i < NR_OUTCOMES; i++)
-		fprintf(out, "%s\"%s\": %llu", i ? ", " : "", outcomes[i].key,
-			ledger->outcomes[i]);
+		fprintf(out, "%s\"%s\": %llu", i ? ", " : "", outcomes[i].key, ledger->outcomes[i]);
 	fprintf(out, "}, \"lost_cpu_ns\": %llu", ledger->kernel.lost_weight);
 	fprintf(out, ", \"samples\": %llu, \"unknown_process\": %llu, \"bad_records\": %llu",
 		fold->samples, fold->unknown_process, fold->bad_records);

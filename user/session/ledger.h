@@ -21,8 +21,8 @@ struct ledger {
 	__u64 outcomes[NR_OUTCOMES]; /* their sum is `expected` */
 	struct cpu_counters kernel;  /* of all CPUs */
 	__u64 process_events_lost;
-	__u64 cpu_ns;	   /* the profiler's own CPU time */
-	__u64 peak_bytes;  /* and memory */
+	__u64 cpu_ns;	  /* the profiler's own CPU time */
+	__u64 peak_bytes; /* and memory */
 };
 
 /* Close the books: reads the events' counts and BPF's. Negative errno. */

@@ -53,8 +53,8 @@ void session_stop_sources(struct session *s);
 /* loop.c. */
 int session_signals(struct session *s); /* are read from now on, not delivered */
 int epoll_watch(struct session *s, int fd);
-int session_loop(struct session *s);  /* until it is over */
-int launch_wait(struct session *s);   /* for the command; its exit status */
+int session_loop(struct session *s); /* until it is over */
+int launch_wait(struct session *s);  /* for the command; its exit status */
 
 /* session.c. */
 int session_drain(struct session *s, bool last);
