@@ -50,7 +50,8 @@ mkdir "$work/gen" &&
 	$CC -std=gnu11 -O1 -D_GNU_SOURCE -Iinclude -Iuser -I"$work/gen" -o "$work/write" \
 		tests/live/pprof_write.c user/base/text.c user/profile/model.c \
 		user/profile/sample.c user/profile/intern.c user/output/output.c \
-		user/output/stream.c user/output/pprof.c user/output/collapsed.c user/output/text.c \
+		user/output/stream.c user/output/pprof.c user/output/collapsed.c \
+		user/output/text.c \
 		"$work/gen/profile.pb-c.c" -lprotobuf-c -lz -lxxhash >>"$work/out" 2>&1 &&
 	"$work/write" pprof "$work/shop.py" >"$work/p.pb.gz"
 result "a profile is written" || { echo "1..$n"; exit 1; }
