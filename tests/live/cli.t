@@ -127,7 +127,14 @@ def targets():
     thread = int(threaded.stdout.readline())
     refused("a thread", 3, "%d is a thread of process %d: use -p %d" % (
         thread, threaded.pid, threaded.pid), "-p", thread)
-    for process in sleeper, threaded:
+    newer = path("newer")
+    subprocess.run(["cc", "-rdynamic", "-DHEX=0x031000f0", "-o", newer, os.path.join(
+        lib.HERE, "find_fake.c")], check=True)
+    newer = lib.start([newer], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    newer.stdout.read(1)
+    refused("a Python that is not known", 3,
+            "%d (newer): CPython 3.16 is newer than this build knows" % newer.pid, "-p", newer.pid)
+    for process in sleeper, threaded, newer:
         process.kill()
         process.wait()
 
