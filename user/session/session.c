@@ -52,6 +52,11 @@ int session_snapshot(struct session *s)
 	struct ledger ledger;
 	int err;
 
+	if (!output_file_takes_snapshots(s->file)) {
+		log_warning("no snapshot: %s takes one profile, which is written at the end",
+			    output_file_path(s->file));
+		return 0;
+	}
 	err = session_drain(s, false);
 	if (err)
 		return err;
