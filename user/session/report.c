@@ -120,7 +120,8 @@ void report_end(const struct options *options, const char *path, const struct pr
 {
 	size_t nr = profile_nr_processes(profile);
 
-	log_info("wrote %s: %lld samples (%.2f s of CPU) of %zu process%s", path,
+	log_info("wrote %s: %lld samples (%.2f s of CPU) of %zu process%s",
+		 strcmp(path, "-") ? path : "to standard output",
 		 profile_total(profile, PROFILE_SAMPLES), profile_total(profile, PROFILE_CPU) / 1e9,
 		 nr, nr == 1 ? "" : "es");
 	ledger_print(ledger, fold);
