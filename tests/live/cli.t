@@ -482,8 +482,8 @@ def leftovers():
 
 def main():
     lib.need()
-    for test in (usage, told_everywhere, targets, outputs, not_able, streams, full_disk, default_names, nothing,
-                 signals, commands, as_caller, hidden_by_sudo, leftovers):
+    for test in (usage, told_everywhere, targets, outputs, not_able, streams, full_disk,
+                 default_names, nothing, signals, commands, as_caller, hidden_by_sudo, leftovers):
         try:
             test()
         except (OSError, TimeoutError, lib.Dead, pprof.Bad, IndexError, ValueError,
