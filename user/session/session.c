@@ -81,13 +81,13 @@ static int session_end(struct session *s)
 		log_error("nothing was sampled: %s", watch_nr_refused(s->watch)
 							     ? "no Python that this build knows ran"
 							     : "no Python used the CPU");
-		return s->launched ? launch_wait(s) : EXIT_NOTHING;
+		return EXIT_NOTHING;
 	}
 	if (session_write(s, &ledger))
 		return EXIT_FAILED;
 	report_end(s->options, output_file_path(s->file), s->profile, &ledger,
 		   fold_counts(s->fold));
-	return s->launched ? launch_wait(s) : EXIT_WRITTEN;
+	return EXIT_WRITTEN;
 }
 
 static int session_prepare(struct session *s)
@@ -138,21 +138,26 @@ static int session_record(struct session *s)
 	return session_end(s);
 }
 
-static void session_done(struct session *s)
+/* Nothing is attached from here on. */
+static void session_release(struct session *s)
 {
 	int i;
 
 	for (i = 0; i < NR_SOURCES; i++)
 		if (s->source_open[i])
 			sources[i]->close();
-	if (s->launched)
-		launch_done(&s->launch);
 	drain_free(s->drain);
 	watch_free(s->watch);
 	fold_free(s->fold);
 	profile_free(s->profile);
 	pybpfprof_bpf__destroy(s->bpf);
 	output_file_close(s->file);
+}
+
+static void session_done(struct session *s)
+{
+	if (s->launched)
+		launch_done(&s->launch);
 	if (s->epoll_fd >= 0)
 		close(s->epoll_fd);
 	if (s->signal_fd >= 0)
@@ -165,6 +170,9 @@ int session_run(const struct options *options)
 	int status;
 
 	status = session_prepare(&s) ? EXIT_FAILED : session_record(&s);
+	session_release(&s);
+	if (s.launched && (status == EXIT_WRITTEN || status == EXIT_NOTHING))
+		status = launch_wait(&s);
 	session_done(&s);
 	return status;
 }
