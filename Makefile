@@ -134,7 +134,7 @@ test run bench:
 
 # What is installed, as file:folder; the man page and completions join when they are there.
 INSTALL := $(OUT):bin
-INSTALL += $(patsubst %,%:share/man/man1,$(wildcard user/share/*.1))
+INSTALL += $(patsubst %,%:share/man/man8,$(wildcard user/share/*.8))
 INSTALL += $(patsubst %,%:share/bash-completion/completions,$(wildcard user/share/bash/*))
 INSTALL += $(patsubst %,%:share/zsh/site-functions,$(wildcard user/share/zsh/*))
 INSTALL += $(patsubst %,%:share/fish/vendor_completions.d,$(wildcard user/share/fish/*))
