@@ -31,6 +31,18 @@ static __always_inline __u32 walk_outcome(const struct py_walk *walk)
 	return walk->gap ? OUTCOME_TRUNCATED : OUTCOME_OK;
 }
 
+/*
+ * In an exec that has thrown the old program's memory away, and not yet told that the new one is
+ * there: there are no frames any more, and this is the new one's start.
+ */
+static __always_inline bool between_programs(void)
+{
+	struct task_struct *task = current_task();
+
+	return bpf_core_field_exists(task->in_execve) &&
+	       BPF_CORE_READ_BITFIELD_PROBED(task, in_execve);
+}
+
 /* Walk the thread's frames into the scratch's record; the outcome. */
 static __always_inline __u32 stack_take(struct scratch *s, struct py_process *process,
 					struct cpu_counters *counters, __u64 now, __u64 tp)
@@ -43,7 +55,7 @@ static __always_inline __u32 stack_take(struct scratch *s, struct py_process *pr
 
 	err = thread_find(&process->slot, &process->layout, tp, &thread);
 	if (err < 0)
-		return OUTCOME_PARTIAL;
+		return between_programs() ? OUTCOME_STARTING : OUTCOME_PARTIAL;
 	if (err || !thread.frame)
 		return OUTCOME_NO_PYTHON;
 	walk_thread(&walk, &thread);
@@ -121,6 +133,8 @@ static __always_inline __u32 sample(__u32 source, __u32 state, __u64 weight_ns,
 	outcome = OUTCOME_NO_PYTHON;
 	if (task->mm)
 		outcome = stack_take(s, process, counters, begin, task_thread_pointer(task));
+	if (outcome == OUTCOME_STARTING)
+		return outcome;
 	s->record.outcome = outcome;
 	size = sizeof(s->record) +
 	       (s->record.nr_leaf + s->record.nr_root) * sizeof(struct py_frame);

@@ -35,6 +35,7 @@ struct signal_struct {
 
 struct task_struct {
 	unsigned int flags;
+	unsigned int in_execve : 1;
 	struct mm_struct *mm;
 	int pid;
 	int tgid;
