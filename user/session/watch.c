@@ -114,29 +114,31 @@ int watch_scan(struct watch *watch)
 	return err;
 }
 
+/*
+ * The parent's names are the child's too, even if it has become another program by the time that
+ * this is read: what it burnt between fork and exec is in the rings.
+ */
 static int event_fork(struct watch *watch, const struct process_record *record)
 {
 	struct watched *w = watched_get(watch, record->pid);
 	struct py_process entry;
 	__u32 key = record->pid;
+	int err;
 
 	if (!w)
 		return -ENOMEM;
+	watched_replace(watch, w, record->id); /* of a reused pid: its end was not told */
 	watched_begin(w, record->id, record->start_ticks, now_ns());
+	err = fold_fork_process(watch->settings.fold, record->parent, record->id, record->pid,
+				record->start_ticks, record->comm);
+	if (err && err != -ENOENT)
+		return err;
 	if (bpf_map_lookup_elem(watch->settings.processes_fd, &key, &entry) ||
 	    entry.id != record->id)
 		return 0; /* gone, or another program by now: looked at like any other */
 	w->state = entry.state;
-	if (entry.state == PY_PROCESS_REFUSED) {
+	if (entry.state == PY_PROCESS_REFUSED || (entry.state == PY_PROCESS_READY && !err))
 		w->next = 0;
-		return 0;
-	}
-	if (entry.state != PY_PROCESS_READY)
-		return 0;
-	if (fold_fork_process(watch->settings.fold, record->parent, record->id, record->pid,
-			      record->start_ticks, record->comm))
-		return 0;
-	w->next = 0;
 	return 0;
 }
 
@@ -146,8 +148,7 @@ static int event_exec(struct watch *watch, const struct process_record *record)
 
 	if (!w)
 		return -ENOMEM;
-	if (w->id && w->id != record->id)
-		fold_end_process(watch->settings.fold, w->id);
+	watched_replace(watch, w, record->id);
 	watched_begin(w, record->id, record->start_ticks, now_ns());
 	return 0;
 }
@@ -186,6 +187,7 @@ int watch_run(struct watch *watch)
 			return err;
 	}
 	HASH_ITER(hh, watch->processes, w, next) {
+		watched_replaced(watch, w);
 		if (w->exited) {
 			if (now - w->exited > EXIT_LINGER)
 				watched_forget(watch, w);

@@ -55,8 +55,24 @@ static void entry_remove(struct watch *watch, const struct watched *w)
 		bpf_map_delete_elem(watch->settings.processes_fd, &key);
 }
 
+void watched_replaced(struct watch *watch, struct watched *w)
+{
+	if (w->before)
+		fold_end_process(watch->settings.fold, w->before);
+	w->before = 0;
+}
+
+void watched_replace(struct watch *watch, struct watched *w, __u32 id)
+{
+	if (!w->id || w->id == id)
+		return;
+	watched_replaced(watch, w);
+	w->before = w->id;
+}
+
 void watched_forget(struct watch *watch, struct watched *w)
 {
+	watched_replaced(watch, w);
 	entry_remove(watch, w);
 	if (w->id)
 		fold_end_process(watch->settings.fold, w->id);

@@ -19,7 +19,8 @@
 
 struct watched {
 	pid_t pid;
-	__u32 id; /* 0: not in the map */
+	__u32 id;     /* 0: not in the map */
+	__u32 before; /* the incarnation before, which the fold is still to be told the end of; or 0 */
 	__u64 start_ticks;
 	enum py_process_state state;
 	__u64 since; /* when this incarnation was first heard of */
@@ -46,6 +47,13 @@ void watched_forget(struct watch *watch, struct watched *w);
 
 /* A new incarnation of a process, to be looked at soon. */
 void watched_begin(struct watched *w, __u32 id, __u64 start_ticks, __u64 now);
+
+/*
+ * Another incarnation takes its place. The one before has ended, but the rings may hold samples of
+ * it that the drain which brought the news has not seen: the fold is told at the next turn.
+ */
+void watched_replace(struct watch *watch, struct watched *w, __u32 id);
+void watched_replaced(struct watch *watch, struct watched *w);
 
 /* Enter it in the map as one that starts. */
 int watched_enter(struct watch *watch, struct watched *w);
