@@ -34,7 +34,7 @@ def shares(name, python):
     total = sum(sample.count for sample in samples)
     lib.ok(total >= 20000, name + ": 20,000 samples", total)
     lib.ok(profile.total() == total, name + ": nothing but the target")
-    target.total(profile, 0.005, name + ": total CPU")
+    target.total(profile, name + ": total CPU")
     lib.near(lib.cpu_of(profile, target.pid), total * 1e9 / HZ, 1e-6,
              name + ": a sample is a period")
     truth = {key: report["cpu"][key] for key in ("half", "third", "fifth")}
@@ -71,7 +71,7 @@ def threads(name, python):
         worst = max(tids, key=lambda tid: abs(by_tid[tid] / total - truth[tid] / spent))
         lib.share(by_tid[worst], total, truth[worst] / spent,
                   what + ": the share that is furthest off")
-        target.total(profile, 0.005, what + ": total CPU")
+        target.total(profile, what + ": total CPU")
         right, every = target.stacks_of(profile, "spin")
         lib.ok(every and right == every, what + ": stacks as recorded", right, every)
         lib.ok(target.report["facts"]["depths"] == [frames] * nr, what + ": depth")
@@ -84,7 +84,7 @@ def switches(name, python):
     _, profile = lib.profile_targets([target], 2.5, "-F", 999)
     rate = target.report["facts"]["switches"] / (target.cpu_ns / 1e9)
     lib.ok(rate > 1000, name + ": over 1,000 switches a second", rate)
-    target.total(profile, 0.02, name + ": total CPU of a target that switches")
+    target.total(profile, name + ": total CPU of a target that switches")
     wrong = target.outside(profile)
     lib.ok(not wrong, name + ": switching: every frame is one of the target's", wrong)
 
@@ -98,13 +98,13 @@ def periodic(name, python):
     target.wait()
     profiles = [profiler.stop() for profiler in profilers]
     truth = target.end()["cpu"]
-    for profile, rate, at_most, tolerance in zip(profiles, (99, 999), (1, 0.02), (0.12, 0.02)):
+    for profile, rate, at_most, tolerance in zip(profiles, (99, 999), (1, 0.02), (0.12, 0.005)):
         what = "%s: 10 ms period at %d Hz" % (name, rate)
         counts = profile.by(lambda sample: sample.leaf.name)
         early, late = counts["periodic.early"], counts["periodic.late"]
         lib.share(early, early + late, truth["early"] / (truth["early"] + truth["late"]),
                   what + ": no lockstep", at_most)
-        target.total(profile, tolerance, what + ": total CPU")
+        target.total(profile, what + ": total CPU", tolerance)
 
 
 def launched(name, python):

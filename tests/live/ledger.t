@@ -37,17 +37,30 @@ def closed(profiler, profile, what):
     return outcomes, busy
 
 
+def alone(python):
+    """A busy Python on every CPU and, in one of a few attempts, nothing else."""
+    for _ in range(4):
+        targets = [lib.Target(python, "busy.py", cpu=cpu)
+                   for cpu in sorted(os.sched_getaffinity(0))]
+        profiler, profile = lib.profile_targets(targets, 4.0, "-F", HZ)
+        others = profiler.outcomes()["other"] / profiler.ledger["expected"]
+        if others < 0.02:
+            break
+    return profiler, profile, targets, others
+
+
 def quiet(python):
-    """A busy Python on every CPU: nothing is dropped."""
-    targets = [lib.Target(python, "busy.py", cpu=cpu) for cpu in sorted(os.sched_getaffinity(0))]
-    profiler, profile = lib.profile_targets(targets, 5.0, "-F", HZ)
+    profiler, profile, targets, others = alone(python)
     outcomes, busy = closed(profiler, profile, "busy CPUs")
-    lib.note("dropped %d of %d" % (outcomes["dropped"], busy))
-    lib.ok(outcomes["dropped"] <= 0.001 * busy, "busy CPUs: at most 0.1 % dropped",
-           outcomes["dropped"], busy)
+    lib.note("dropped %d of %d, other programs %.1f %%" % (outcomes["dropped"], busy, 100 * others))
+    if others < 0.02:
+        lib.ok(outcomes["dropped"] <= 0.001 * busy, "busy CPUs: at most 0.1 % dropped",
+               outcomes["dropped"], busy)
+    else:
+        lib.skip("busy CPUs: at most 0.1 % dropped", "optional: other programs keep the CPUs busy")
     lib.ok(outcomes["ring_full"] == 0, "busy CPUs: nothing lost in the rings")
     for target in targets:
-        target.total(profile, 0.005, "busy CPUs: samples against the target's clock")
+        target.total(profile, "busy CPUs: samples against the target's clock")
     return profiler
 
 
@@ -78,7 +91,7 @@ def beside_bpf(python):
     share = outcomes["dropped"] / (profile.duration_ns / profile.period)
     lib.note("dropped %.1f %% of a CPU" % (100 * share))
     lib.ok(0.03 < share < 0.6, "beside bpf(): the missing ticks are dropped ones", share)
-    target.total(profile, 0.005, "beside bpf(): the target's own are not missing")
+    target.total(profile, "beside bpf(): the target's own are not missing")
 
 
 def mostly_idle(python):
@@ -92,7 +105,7 @@ def mostly_idle(python):
     outcomes, _ = closed(profiler, profile, "mostly idle")
     lib.ok(outcomes["dropped"] <= 0.01 * profiler.ledger["expected"],
            "mostly idle: idle time is not called dropped", outcomes)
-    target.total(profile, 0.02, "mostly idle: total CPU")
+    target.total(profile, "mostly idle: total CPU")
     lib.near(profile.duration_ns, 3e9, 0.02, "mostly idle: -d 3 is three seconds")
 
 

@@ -49,12 +49,13 @@ def load(url):
             for view, nr in (("/burn", 6), ("/page", 1), ("/api", 1))]
 
 
-def check_workers(profile, workers, master, spent):
+def check_workers(profile, workers, master, spent, switches, stolen):
     named = profile.by(lambda sample: sample.labels["pid"])
     lib.ok(set(workers) <= set(named) <= set(workers) | {master}, "the right number of workers",
            workers, master, named)
     for i, pid in enumerate(workers):
-        lib.near(lib.cpu_of(profile, pid), spent[pid], 0.02, "worker %d: CPU time" % (i + 1))
+        lib.same_cpu(profile, pid, spent[pid], switches[pid], stolen,
+                     "worker %d: CPU time" % (i + 1), 0.02)
     processes = {sample.labels["process"] for sample in profile.samples}
     lib.ok(all(str(pid) in " ".join(processes) for pid in workers), "workers by name", processes)
 
@@ -79,7 +80,8 @@ def check_names(profiler, profile):
     burn = profile.total(where=lambda sample: sample.has("webapp.burn"))
     lib.ok(burn and wsgi == burn, "the view is called by Flask", wsgi, burn)
     judge = lib.go_pprof("-top", "-lines", profiler.output)
-    lib.ok("webapp.burn" in judge.stdout.splitlines()[6:7][0] if judge.returncode == 0 else False,
+    first = judge.stdout.partition("cum%\n")[2].partition("\n")[0]
+    lib.ok(first.endswith("webapp.py:%d" % line) and " webapp.burn " in first,
            "go tool pprof says so too", judge.stdout[:600], judge.stderr)
 
 
@@ -98,14 +100,18 @@ lib.wait_until(lambda: server.poll() is None and len(children(server.pid)) == WO
 for _ in range(50):  # every worker has imported and answered
     answers(url + "/api")
 workers = children(server.pid)
-profiler = lib.Profiler("-p", server.pid, "-F", 999)
-before = {pid: lib.cpu_ns(pid) for pid in workers}
+profiler = lib.Profiler("-p", server.pid, "-F", 4999)
+stolen = lib.stolen_ns()
+switches = {pid: lib.switches(pid) for pid in workers}
+spent = {pid: lib.cpu_ns(pid) for pid in workers}
 for process in load(url):
     process.wait(SECONDS + 30)
-spent = {pid: lib.cpu_ns(pid) - before[pid] for pid in workers}
+spent = {pid: lib.cpu_ns(pid) - spent[pid] for pid in workers}
+switches = {pid: lib.switches(pid) - switches[pid] for pid in workers}
+stolen = lib.stolen_ns() - stolen
 profile = profiler.stop()
 lib.ok(children(server.pid) == workers, "no worker died")
-check_workers(profile, workers, server.pid, spent)
+check_workers(profile, workers, server.pid, spent, switches, stolen)
 check_names(profiler, profile)
 server.terminate()
 server.wait(20)

@@ -33,7 +33,7 @@ def leaves(seconds, seen):
         address = id(function.__code__)
         shared += seen.get(address, kind) != kind
         seen[address] = kind
-        CALLERS["call_%d" % kind](function, 20000)
+        CALLERS["call_%d" % kind](function, 80000)
         del function
         i += 1
     return i, shared
