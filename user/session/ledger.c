@@ -2,6 +2,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -57,6 +58,19 @@ void ledger_add_cpu(struct ledger *ledger, const struct cpu_counters *counters,
 	counters_add(&ledger->kernel, counters);
 }
 
+/* Not getrusage()'s: that one begins with the peak of the program which started us. */
+static __u64 peak_bytes(void)
+{
+	_cleanup_fclose_ FILE *file = fopen("/proc/self/status", "re");
+	unsigned long long kb = 0;
+	char line[256];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "VmHWM: %llu kB", &kb) == 1)
+			break;
+	return kb * 1024;
+}
+
 static void own_cost(struct ledger *ledger)
 {
 	struct rusage usage;
@@ -64,7 +78,7 @@ static void own_cost(struct ledger *ledger)
 	getrusage(RUSAGE_SELF, &usage);
 	ledger->cpu_ns = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000ULL +
 			 (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000ULL;
-	ledger->peak_bytes = usage.ru_maxrss * 1024ULL;
+	ledger->peak_bytes = peak_bytes();
 }
 
 int ledger_read(struct ledger *ledger, struct pybpfprof_bpf *bpf, const struct source *source,
