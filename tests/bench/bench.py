@@ -147,7 +147,7 @@ def start():
         subprocess.run([PROGRAM, "-q", "-p", str(load.pid), "-F", "999", "-d", "200ms", "-o",
                         output], check=True)
         profile = pprof.load(output)
-        attached.append((profile.time_nanos - began) / 1e6)
+        attached.append((profile.time_ns - began) / 1e6)
         samples = sum(sample.count for sample in profile.samples)
         missing = max(0, 200 - samples * 1000 / 999)
         first.append(attached[-1] + missing)
