@@ -20,7 +20,7 @@
 struct watched {
 	pid_t pid;
 	__u32 id;     /* 0: not in the map */
-	__u32 before; /* the incarnation before, which the fold is still to be told the end of; or 0 */
+	__u32 before; /* the incarnation before, whose end the fold is still to be told; or 0 */
 	__u64 start_ticks;
 	enum py_process_state state;
 	__u64 since; /* when this incarnation was first heard of */
