@@ -30,6 +30,8 @@ void watch_free(struct watch *watch)
 		HASH_DEL(watch->processes, w);
 		free(w);
 	}
+	for (size_t i = 0; i < REFUSALS_MAX; i++)
+		free(watch->refusals[i]);
 	free(watch);
 }
 

@@ -91,10 +91,12 @@ void watched_begin(struct watched *w, __u32 id, __u64 start_ticks, __u64 now)
 	w->exited = 0;
 }
 
-static void watched_retry(struct watched *w, __u64 now)
+static void watched_retry(const struct watch *watch, struct watched *w, __u64 now)
 {
+	__u64 last = watch->settings.all ? RETRY_LAST : RETRY_NAMED;
+
 	w->next = now + w->wait;
-	w->wait = w->wait * 2 > RETRY_LAST ? RETRY_LAST : w->wait * 2;
+	w->wait = w->wait * 2 > last ? last : w->wait * 2;
 }
 
 /* Into the map: how BPF finds its threads' frames, or that it is refused, or to be waited for. */
@@ -112,8 +114,16 @@ static int entry_write(struct watch *watch, struct watched *w, const struct pyth
 		entry.slot = python->slot;
 		entry.layout = python->layout;
 	}
-	if (bpf_map_update_elem(watch->settings.processes_fd, &key, &entry, BPF_ANY))
+	if (!bpf_map_update_elem(watch->settings.processes_fd, &key, &entry, BPF_ANY))
+		return 0;
+	if (errno != E2BIG && errno != ENOMEM)
 		return fail(-errno, "cannot enter process %d: %s", w->pid, strerror(errno));
+	/* What somebody forks without end must not end everybody's profile. */
+	if (!watch->full)
+		log_warning("more processes than fit: process %d is not profiled, nor are others "
+			    "until some end",
+			    w->pid);
+	watch->full = true;
 	return 0;
 }
 
@@ -162,6 +172,20 @@ static int watched_ready(struct watch *watch, struct watched *w, const struct py
 	return entry_write(watch, w, python);
 }
 
+/* Each reason once: how much time it is, the ledger says. */
+static void refusal_say(struct watch *watch, const struct watched *w, const char *reason)
+{
+	size_t i;
+
+	for (i = 0; i < REFUSALS_MAX && watch->refusals[i]; i++)
+		if (!strcmp(watch->refusals[i], reason))
+			return log_debug("process %d is not profiled either: %s", w->pid, reason);
+	if (i == REFUSALS_MAX)
+		return log_debug("process %d is not profiled: %s", w->pid, reason);
+	watch->refusals[i] = strdup(reason);
+	log_warning("process %d is not profiled: %s", w->pid, reason);
+}
+
 static int watched_refused(struct watch *watch, struct watched *w, const struct python *python)
 {
 	if (!w->id)
@@ -169,7 +193,7 @@ static int watched_refused(struct watch *watch, struct watched *w, const struct 
 	w->state = PY_PROCESS_REFUSED;
 	w->next = 0;
 	watch->nr_refused++;
-	log_warning("process %d is not profiled: %s", w->pid, python->refusal);
+	refusal_say(watch, w, python->refusal);
 	return entry_write(watch, w, python);
 }
 
@@ -179,7 +203,7 @@ static int watched_wait(struct watch *watch, struct watched *w, const struct pyt
 {
 	bool new = !w->id;
 
-	watched_retry(w, now);
+	watched_retry(watch, w, now);
 	if (!new)
 		return 0;
 	w->id = __sync_fetch_and_add(watch->settings.next_id, 1);
@@ -193,7 +217,7 @@ static int watched_wait(struct watch *watch, struct watched *w, const struct pyt
  */
 static int watched_other(struct watch *watch, struct watched *w, __u64 now)
 {
-	watched_retry(w, now);
+	watched_retry(watch, w, now);
 	if (!w->id || now - w->since < LOADED_TIME)
 		return 0;
 	if (watch->settings.all && now - w->since >= SETTLED_TIME) {

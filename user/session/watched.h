@@ -13,9 +13,11 @@
 #include "pybpfprof.h"
 #include "session/watch.h"
 
-#define MS	    1000000ULL
-#define EXIT_LINGER (1000 * MS)	 /* an entry outlives its process by this: its end costs CPU too */
-#define RETRY_LAST  (60000 * MS) /* at least so often it is looked whether it is Python by now */
+#define MS	     1000000ULL
+#define EXIT_LINGER  (1000 * MS)  /* an entry outlives its process by this: its end costs CPU too */
+#define RETRY_LAST   (60000 * MS) /* at least so often it is looked whether it is Python by now */
+#define RETRY_NAMED  (500 * MS)	  /* the same, where it was asked for by name */
+#define REFUSALS_MAX 8 /* reasons that are said; a machine may start such Pythons all day */
 
 struct watched {
 	pid_t pid;
@@ -36,6 +38,8 @@ struct watch {
 	struct watched *processes; /* by pid */
 	__u64 next_scan;
 	size_t nr_refused;
+	char *refusals[REFUSALS_MAX]; /* those that were said */
+	bool full;		      /* the map was, once */
 };
 
 /* CLOCK_MONOTONIC. */
