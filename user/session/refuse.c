@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -27,6 +28,7 @@
 #define KERNEL_MAJOR	5 /* bpf_loop() came with Linux 5.17 */
 #define KERNEL_MINOR	17
 #define INITIAL_PID_NS	0xEFFFFFFC /* PROC_PID_INIT_INO, the same since Linux 3.8 */
+#define YOUNG_MS	80	   /* a program older than this has loaded its libraries */
 #define INITIAL_USER_NS 0xEFFFFFFD /* PROC_USER_INIT_INO */
 
 /* Capabilities that are needed, and whether CAP_SYS_ADMIN stands for them. */
@@ -255,6 +257,29 @@ static int refuse_not_python(const struct process_stat *stat)
 		    child);
 }
 
+static __u64 age_ms(const struct process_stat *stat)
+{
+	struct timespec now;
+	__u64 ms;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	ms = now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
+	return ms > stat->start_ticks * 10 ? ms - stat->start_ticks * 10 : 0;
+}
+
+/* "app.py & pybpfprof -p $!" finds a program that has not loaded its libraries yet. */
+static int find_python(const struct process_stat *stat, struct python *ret)
+{
+	const struct timespec wait = {.tv_nsec = 5000000};
+	int err = python_find(stat->pid, ret);
+
+	while (err == -ENOENT && age_ms(stat) < YOUNG_MS) {
+		nanosleep(&wait, NULL);
+		err = python_find(stat->pid, ret);
+	}
+	return err;
+}
+
 static int refuse_target(pid_t pid)
 {
 	struct process_stat stat;
@@ -263,7 +288,7 @@ static int refuse_target(pid_t pid)
 
 	if (process_stat(pid, &stat))
 		return refuse_missing(pid);
-	err = python_find(pid, &python);
+	err = find_python(&stat, &python);
 	if (is_python(err))
 		return 0;
 	switch (err) {
