@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -78,11 +79,28 @@ int launch_check(char *const *command)
 	}
 }
 
-static void launch_hint(const char *name)
+/* As the caller finds it: what root may look into, they may not. */
+static int which_as(const struct caller *caller, const char *name, char **ret)
+{
+	int err;
+
+	if (caller->other) {
+		setfsgid(caller->gid);
+		setfsuid(caller->uid);
+	}
+	err = which_find(name, getenv("PATH"), ret);
+	if (caller->other) {
+		setfsuid(geteuid());
+		setfsgid(getegid());
+	}
+	return err;
+}
+
+static void launch_hint(const struct caller *caller, const char *name)
 {
 	_cleanup_free_ char *file = NULL, *hidden = NULL;
 
-	if (strchr(name, '/') || which_find(name, getenv("PATH"), &file))
+	if (strchr(name, '/') || which_as(caller, name, &file))
 		return;
 	hidden = hidden_by_sudo(name, file);
 	if (hidden)
@@ -193,12 +211,13 @@ int launch_start(struct launch *launch, char *const *command)
 				 "be numbers, or both unset to run the command as root");
 	if (!err)
 		err = start_child(launch, &caller, command);
+	if (!err)
+		launch_hint(&caller, command[0]);
 	caller_done(&caller);
 	if (err) {
 		launch_done(launch);
 		return fail(err, "cannot start '%s': %s", command[0], strerror(-err));
 	}
-	launch_hint(command[0]);
 	return 0;
 }
 
