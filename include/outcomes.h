@@ -19,7 +19,7 @@
 	X(MENDED, SAMPLED, "mended", "whole but for a frame that was not complete yet") \
 	X(TRUNCATED, SAMPLED, "truncated", "stacks deeper than is kept")                \
 	X(PARTIAL, SAMPLED, "partial", "stacks cut where memory was not resident")      \
-	X(NO_PYTHON, SAMPLED, "no_python", "threads that run no Python")                \
+	X(NO_PYTHON, SAMPLED, "no_python", "in threads that run no Python")             \
 	X(STARTING, MISSED, "starting", "in programs too young to tell what they are")  \
 	X(REFUSED, MISSED, "refused", "in interpreters that this build does not know")  \
 	X(RING_FULL, MISSED, "ring_full", "lost because a ring was full")               \

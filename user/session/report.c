@@ -25,9 +25,10 @@ void report_progress(const struct options *options, __u64 elapsed_ns, const stru
 	if (options->quiet || !isatty(STDERR_FILENO))
 		return;
 	if (options->duration_ns)
-		snprintf(total, sizeof(total), " of %.0f", options->duration_ns / 1e9);
-	fprintf(stderr, "\r%.0f%s s, %llu samples, %zu processes, %llu lost\033[K",
+		snprintf(total, sizeof(total), " of %.10g", options->duration_ns / 1e9);
+	fprintf(stderr, "\r%.0f%s s, %llu samples, %zu process%s, %llu lost\033[K",
 		elapsed_ns / 1e9, total, ledger_sampled(ledger), nr_processes,
+		nr_processes == 1 ? "" : "es",
 		ledger->outcomes[OUTCOME_RING_FULL] + ledger->outcomes[OUTCOME_DROPPED]);
 	fflush(stderr);
 	progress_shown = true;

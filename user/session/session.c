@@ -78,9 +78,11 @@ static int session_end(struct session *s)
 	if (err)
 		return EXIT_FAILED;
 	if (!profile_nr_samples(s->profile)) {
-		log_error("nothing was sampled: %s", watch_nr_refused(s->watch)
-							     ? "no Python that this build knows ran"
-							     : "no Python used the CPU");
+		log_error("nothing was sampled: %s",
+			  watch_nr_refused(s->watch)
+				  ? "no Python that this build knows ran"
+				  : "no Python used enough CPU: record longer, or with a higher "
+				    "-F");
 		return EXIT_NOTHING;
 	}
 	if (session_write(s, &ledger))
