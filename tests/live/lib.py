@@ -431,6 +431,14 @@ def same_cpu(profile, pid, want, nr_switches, stolen, name, tolerance=0.005):
     ok(want - slack <= got <= want + slack + stolen, name)
 
 
+def same_part(profile, got, want, target, name):
+    """The same for a part of a target's time: one thread's, or one function's."""
+    slack = slack_ns(want, target.switches, profile.period)
+    note("%s: %.1f of %.1f ms, %+.2f %% (may be %.2f %%)" % (
+        name, got / 1e6, want / 1e6, 100 * (got - want) / want, 100 * slack / want))
+    ok(want - slack <= got <= want + slack + target.stolen_ns, name)
+
+
 def cpu_of(profile, pid):
     """CPU time that the profile gives a process, ns."""
     return profile.total("cpu", lambda sample: sample.labels.get("pid") == pid)

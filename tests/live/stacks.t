@@ -123,10 +123,11 @@ def nogil(name, python):
     free = profile.by(lambda sample: (sample.leaf.name, sample.leaf.line), "cpu",
                       lambda sample: sample.labels["tid"] == facts["free"])
     at_line = free["nogil.free", facts["line"]]
-    lib.near(at_line, truth["free"], 0.02, name + ": a thread that computes without the GIL")
+    lib.same_part(profile, at_line, truth["free"], target,
+                  name + ": a thread that computes without the GIL")
     held = profile.total("cpu", lambda sample: sample.labels["tid"] == target.pid and
                          sample.leaf.name == "nogil.hold")
-    lib.near(held, truth["hold"], 0.02, name + ": a thread that holds the GIL")
+    lib.same_part(profile, held, truth["hold"], target, name + ": a thread that holds the GIL")
     right, every = target.stacks_of(profile, "free")
     lib.ok(every and right == every, name + ": no GIL: the recorded stack", right, every)
 
@@ -142,11 +143,11 @@ def native(name, python):
     of_native = [sample for sample in profile.samples if sample.labels["tid"] == facts["native"]]
     lib.ok(of_native and all(sample.names() == ["[no python frame]"] for sample in of_native),
            name + ": a thread without Python", *[sample.names() for sample in of_native[:3]])
-    lib.near(sum(sample.cpu for sample in of_native), truth["native"], 0.02,
-             name + ": a thread without Python: its CPU")
+    lib.same_part(profile, sum(sample.cpu for sample in of_native), truth["native"], target,
+                  name + ": a thread without Python: its CPU")
     main = profile.total("cpu", lambda sample: sample.leaf.name == "native.spin")
     what = "beside a second libpython" if more else "alone"
-    lib.near(main, truth["main"], 0.02, "%s: the main thread, %s" % (name, what))
+    lib.same_part(profile, main, truth["main"], target, "%s: the main thread, %s" % (name, what))
     same(name, target, profile, "native", sum(sample.count for sample in of_native))
 
 

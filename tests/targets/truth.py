@@ -38,8 +38,8 @@ def _code(code):
     number = _codes.get(key)
     if number is None:
         number = _codes[key] = len(_codes)
-        lines = {line for _, _, line in getattr(code, "co_lines", tuple)() if line}
-        _lines.append(sorted(lines | {code.co_firstlineno}))
+        lines = {line for _, _, line in getattr(code, "co_lines", tuple)()}
+        _lines.append(sorted((lines | {code.co_firstlineno}) - {None}))
     return number
 
 
