@@ -11,6 +11,7 @@
 #include "session/drain.h"
 
 #define BATCH_MAX (32u << 20) /* bytes copied out before they are handed on */
+#define ENOTSUPP  524	      /* the kernel's own: a map that lacks an operation */
 
 struct drain {
 	struct drain_handlers handlers;
@@ -72,11 +73,28 @@ static int process_hand_on(void *context, void *record, size_t size)
 	return drain->handlers.process(drain->handlers.context, record, size);
 }
 
+/*
+ * In one batch, since every single update waits for the kernel to go round all CPUs. Maps of maps
+ * take batches from Linux 5.19 on.
+ */
+static int rings_enter(int map_fd, const __u32 *cpus, const __u32 *ring_fds, __u32 nr)
+{
+	LIBBPF_OPTS(bpf_map_batch_opts, options);
+	__u32 i, nr_entered = nr;
+	int err;
+
+	err = bpf_map_update_batch(map_fd, cpus, ring_fds, &nr_entered, &options);
+	if (err != -ENOTSUPP)
+		return err;
+	for (i = 0, err = 0; i < nr && !err; i++)
+		err = bpf_map_update_elem(map_fd, &cpus[i], &ring_fds[i], BPF_ANY);
+	return err;
+}
+
 int drain_add_rings(struct drain *drain, const int *cpus, int nr_cpus)
 {
 	_cleanup_free_ __u32 *keys = calloc(nr_cpus, sizeof(*keys));
 	_cleanup_free_ __u32 *values = calloc(nr_cpus, sizeof(*values));
-	LIBBPF_OPTS(bpf_map_batch_opts, options);
 	__u32 nr = 0;
 	int i, fd, err;
 
@@ -102,8 +120,7 @@ int drain_add_rings(struct drain *drain, const int *cpus, int nr_cpus)
 		keys[nr] = cpus[i];
 		values[nr++] = fd;
 	}
-	/* One batch: every single update waits for the kernel to go round all CPUs. */
-	return nr ? bpf_map_update_batch(drain->rings_fd, keys, values, &nr, &options) : 0;
+	return nr ? rings_enter(drain->rings_fd, keys, values, nr) : 0;
 }
 
 int drain_new(struct pybpfprof_bpf *bpf, int nr_cpus, size_t ring_size,
