@@ -317,7 +317,7 @@ static void check_roots(char *const argv[], const char *directory, const char *s
 
 static void source_roots(void **state)
 {
-	char dir[64], script[128];
+	char dir[64], script[128], archive[128];
 	FILE *file;
 
 	snprintf(dir, sizeof(dir), "/tmp/roots-%d", getpid());
@@ -332,7 +332,11 @@ static void source_roots(void **state)
 	check_roots((char *[]){"python3", strchr(script + 1, '/') + 1, NULL}, "/tmp", dir, "/tmp");
 	check_roots((char *[]){"python3", "-c", "echo; read x", NULL}, "/usr", "", "/usr");
 	check_roots((char *[]){"sh", "run.py", NULL}, dir, "", dir);
-	unlink(script);
+	snprintf(archive, sizeof(archive), "%s/run.pyz", dir);
+	assert_int_equal(rename(script, archive), 0);
+	check_roots((char *[]){"python3", archive, NULL}, "/", archive, "");
+	check_roots((char *[]){"python3", "./run.pyz", NULL}, dir, archive, dir);
+	unlink(archive);
 	rmdir(dir);
 }
 

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "base/cleanup.h"
 #include "target/process.h"
 
@@ -254,6 +255,22 @@ static void working_directory(pid_t pid, char ret[PATH_MAX])
 		memmove(ret, ret + len, strlen(ret + len) + 1);
 }
 
+/* Is it run by its __main__: a folder, or an archive? Then modules' names count from it. */
+static bool holds_modules(pid_t pid, const char *path, const char *name, size_t len)
+{
+	static const char *const suffixes[] = {".pyz", ".zip"};
+	char place[PATH_MAX];
+	struct stat stat_of;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(suffixes); i++)
+		if (len > 4 && !strncmp(name + len - 4, suffixes[i], 4))
+			return true;
+	snprintf(place, sizeof(place), "/proc/%d/%s/%s", (int)pid, path[0] == '/' ? "root" : "cwd",
+		 path);
+	return !lstat(place, &stat_of) && S_ISDIR(stat_of.st_mode);
+}
+
 /* The script's directory, from the root; "" where no script was named. */
 static void script_directory(pid_t pid, const char *cwd, char ret[PATH_MAX])
 {
@@ -261,7 +278,7 @@ static void script_directory(pid_t pid, const char *cwd, char ret[PATH_MAX])
 	struct arguments rest = {arguments, arguments};
 	const char *first, *program, *name;
 	struct run run;
-	size_t size, len;
+	size_t size, len, name_len;
 
 	ret[0] = 0;
 	if (process_arguments(pid, arguments, &size) <= 0)
@@ -274,10 +291,12 @@ static void script_directory(pid_t pid, const char *cwd, char ret[PATH_MAX])
 	run = read_run(rest);
 	if (!is_interpreter(program, len) || run.kind != RUN_SCRIPT)
 		return;
-	name = base_name(run.what, &len);
+	name = base_name(run.what, &name_len);
 	while (!strncmp(run.what, "./", 2) && run.what < name)
 		run.what += 2;
 	len = name > run.what ? name - run.what : 0;
+	if (holds_modules(pid, run.what, name, name_len))
+		len += name_len;
 	while (len && run.what[len - 1] == '/')
 		len--;
 	if (run.what[0] == '/')
