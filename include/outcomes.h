@@ -18,7 +18,7 @@
 	X(OK, SAMPLED, "ok", "whole stacks")                                            \
 	X(MENDED, SAMPLED, "mended", "whole but for a frame that was not complete yet") \
 	X(TRUNCATED, SAMPLED, "truncated", "stacks deeper than is kept")                \
-	X(PARTIAL, SAMPLED, "partial", "stacks cut where memory was not resident")      \
+	X(PARTIAL, SAMPLED, "partial", "stacks cut where the rest could not be read")   \
 	X(NO_PYTHON, SAMPLED, "no_python", "in threads that run no Python")             \
 	X(STARTING, MISSED, "starting", "in programs too young to tell what they are")  \
 	X(REFUSED, MISSED, "refused", "in interpreters that this build does not know")  \

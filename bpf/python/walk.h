@@ -46,7 +46,7 @@ struct py_walk {
 	__u32 end;     /* enum walk_end */
 	__u32 at_root; /* walking the root end */
 	__u32 gap;     /* frames are missing between leaf end and root end */
-	__u32 unused;
+	__u32 owner;   /* of the frame visited last */
 	__u8 owners[PY_STACK_MAX];
 	struct py_frame root[PY_ROOT_MAX]; /* a ring */
 	__u8 bytes[2 * WINDOW_SIZE + PY_FRAME_MAX + 8];
@@ -170,6 +170,7 @@ static long walk_step(__u32 i, void *data)
 		goto fault;
 	if (layout->frame_owner != PY_ABSENT)
 		owner = walk_field8(walk, at, layout->frame_owner);
+	walk->owner = owner;
 	if (owner < OWNER_SHIM) {
 		if (owner == OWNER_FRAME_OBJECT)
 			goto fault;
@@ -254,11 +255,13 @@ static __always_inline void walk_thread(struct walk_context *c, const struct py_
 
 	walk->next = thread->frame;
 	walk->resume = walk->window = walk->window_end = walk->far = 0;
-	walk->nr_leaf = walk->nr_root = walk->at_root = walk->gap = 0;
+	walk->nr_leaf = walk->nr_root = walk->at_root = walk->gap = walk->owner = 0;
 	walk->end = WALK_WHOLE;
 	repeat(STEPS_MAX, walk_step, c);
 	if (walk->end == WALK_WHOLE && walk->next)
 		walk->end = WALK_FAULT; /* shims without an end */
+	if (walk->end == WALK_WHOLE && walk->owner == OWNER_GENERATOR)
+		walk->end = WALK_FAULT; /* it yields, and has let go of its caller already */
 	if (walk->end == WALK_DEEP)
 		walk_root(c, thread->tstate);
 }

@@ -240,6 +240,22 @@ static void test_generators_and_shims(void **state)
 	assert_int_equal(frames[48].code, CODE(0));
 }
 
+/* 3.12 takes the link to the caller out of a generator's frame before it leaves it. */
+static void test_yielding(void **state)
+{
+	put_stack(6);
+	put_frame(HEAP, 0, CODE(1000), 4, OWNER_GENERATOR);
+	put64(frame_at(5) + layout.frame_previous, HEAP);
+	take();
+	assert_int_equal(walk.end, WALK_FAULT);
+	assert_int_equal(walk.nr_leaf, 2);
+	put_frame(C_STACK, 0, 0, 0, OWNER_SHIM);
+	put64(HEAP + layout.frame_previous, C_STACK);
+	take();
+	assert_int_equal(walk.end, WALK_WHOLE);
+	assert_int_equal(walk.nr_leaf, 2);
+}
+
 static void test_no_python(void **state)
 {
 	struct py_thread thread;
@@ -434,6 +450,7 @@ int main(void)
 		TEST(test_whole),     TEST(test_reads),
 		TEST(test_deep),      TEST(test_too_deep),
 		TEST(test_no_python), TEST(test_generators_and_shims),
+		TEST(test_yielding),
 		TEST(test_cycles),    TEST(test_not_resident),
 		TEST(test_random),    TEST(test_hostile_pointers),
 		TEST(test_code),      TEST(test_code_hostile),
