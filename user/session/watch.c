@@ -89,7 +89,7 @@ static int scan_once(struct watch *watch, size_t *ret_new)
 		if (w->since)
 			continue;
 		watched_begin(w, 0, 0, now_ns());
-		w->wait = RETRY_LAST / 4; /* it has been running: it may not change soon */
+		w->from -= RETRY_LAST / 2; /* it has been running: it may not change soon */
 		(*ret_new)++;
 		err = watched_look(watch, w, now_ns());
 	}

@@ -87,16 +87,19 @@ void watched_begin(struct watched *w, __u32 id, __u64 start_ticks, __u64 now)
 	w->state = PY_PROCESS_STARTING;
 	w->since = now;
 	w->next = now;
-	w->wait = RETRY_FIRST;
+	w->from = now;
+	w->begins = false;
 	w->exited = 0;
 }
 
-static void watched_retry(const struct watch *watch, struct watched *w, __u64 now)
+/* Again after a part of the time that it has been like this: soon at first, ever less often. */
+static void watched_retry(const struct watch *watch, struct watched *w, __u64 now, unsigned part)
 {
-	__u64 last = watch->settings.all ? RETRY_LAST : RETRY_NAMED;
+	__u64 last = watch->settings.all ? RETRY_LAST : RETRY_NAMED, wait = (now - w->from) / part;
 
-	w->next = now + w->wait;
-	w->wait = w->wait * 2 > last ? last : w->wait * 2;
+	if (wait < RETRY_FIRST)
+		wait = RETRY_FIRST;
+	w->next = now + (wait < last ? wait : last);
 }
 
 /* Into the map: how BPF finds its threads' frames, or that it is refused, or to be waited for. */
@@ -203,7 +206,10 @@ static int watched_wait(struct watch *watch, struct watched *w, const struct pyt
 {
 	bool new = !w->id;
 
-	watched_retry(watch, w, now);
+	if (!w->begins)
+		w->from = now;
+	w->begins = true;
+	watched_retry(watch, w, now, 8);
 	if (!new)
 		return 0;
 	w->id = __sync_fetch_and_add(watch->settings.next_id, 1);
@@ -217,7 +223,7 @@ static int watched_wait(struct watch *watch, struct watched *w, const struct pyt
  */
 static int watched_other(struct watch *watch, struct watched *w, __u64 now)
 {
-	watched_retry(watch, w, now);
+	watched_retry(watch, w, now, 2);
 	if (!w->id || now - w->since < LOADED_TIME)
 		return 0;
 	if (watch->settings.all && now - w->since >= SETTLED_TIME) {

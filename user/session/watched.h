@@ -27,7 +27,8 @@ struct watched {
 	enum py_process_state state;
 	__u64 since; /* when this incarnation was first heard of */
 	__u64 next;  /* when to look at it again; 0: not at all */
-	__u64 wait;  /* after that, how long until the next time */
+	__u64 from;  /* since when it has been what it is: how often it is looked at goes by this */
+	bool begins; /* a Python that is not initialised yet */
 	__u64 exited;
 	bool seen; /* by the scan that is going on */
 	UT_hash_handle hh;
