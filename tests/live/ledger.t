@@ -55,8 +55,10 @@ def quiet(python):
     outcomes, busy = closed(profiler, profile, "busy CPUs")
     lib.note("dropped %d of %d, other programs %.1f %%" % (outcomes["dropped"], busy, 100 * others))
     if others < 0.02:
-        lib.ok(outcomes["dropped"] <= 0.001 * busy, "busy CPUs: at most 0.1 % dropped",
-               outcomes["dropped"], busy)
+        # A CPU that the hypervisor has taken away skips its ticks: they are rightly dropped.
+        stolen = max(target.stolen_ns for target in targets) / profile.period
+        lib.ok(outcomes["dropped"] <= 0.001 * busy + stolen, "busy CPUs: at most 0.1 % dropped",
+               outcomes["dropped"], busy, stolen)
     else:
         lib.skip("busy CPUs: at most 0.1 % dropped", "optional: other programs keep the CPUs busy")
     lib.ok(outcomes["ring_full"] == 0, "busy CPUs: nothing lost in the rings")

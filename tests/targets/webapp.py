@@ -12,7 +12,7 @@ PAGE = "{% for item in items %}<p>{{ item.name | upper }}: {{ item.price }}</p>{
 @app.route("/burn")
 def burn():
     total = 0
-    for i in range(30000): total += i
+    for i in range(100000): total += i
     return str(total)
 
 
