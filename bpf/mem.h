@@ -39,7 +39,7 @@ static __always_inline int mem_read(void *dst, __u32 size, __u64 address)
 #define __always_inline inline __attribute__((always_inline))
 #endif
 
-/* The test's memory: set by whoever includes this natively. 0 or a negative errno. */
+/* Whose memory is read: set by whoever walks natively. 0 or a negative errno. */
 extern int (*mem_reader)(void *dst, __u32 size, __u64 address);
 
 static inline int mem_read(void *dst, __u32 size, __u64 address)

@@ -10,6 +10,7 @@
 #include "pybpfprof.h"
 
 #define CODE_BYTES_MASK 255
+#define CODE_SCRATCH	264 /* a field of 8 bytes may begin at the mask's last byte */
 
 /* State bits of a PyASCIIObject, alike in every version without free threading. */
 #define STR_KIND_MASK  0x1c
@@ -24,16 +25,45 @@ struct py_code {
 	__s32 first_traceable; /* bytes; a frame before this is not complete yet */
 };
 
-/* Never 0, which stands for "not read". */
-static __always_inline __u32 code_identity(__u32 first_line, __u64 name, __u64 file_name,
-					   __u64 line_table)
+static __always_inline __u64 code_mix(__u64 h, __u64 value)
 {
-	__u64 h = first_line;
+	h = (h ^ value) * 0x9e3779b97f4a7c15ULL;
+	return h ^ (h >> 29);
+}
 
-	h = (h ^ name) * 0x9e3779b97f4a7c15ULL;
-	h = (h ^ (h >> 29) ^ file_name) * 0xbf58476d1ce4e5b9ULL;
-	h = (h ^ (h >> 32) ^ line_table) * 0x94d049bb133111ebULL;
-	h ^= h >> 31;
+/*
+ * What the objects hold, not only where they are: where functions are made and thrown away in a
+ * loop, name, file name and line table come to lie at the old ones' places, all three. length and
+ * hash of a str, and ob_size, ob_shash and ob_sval of a bytes, follow each other in every CPython;
+ * ob_shash is left out, since it changes when it is first asked for.
+ */
+static __always_inline __u64 code_content(const struct py_layout *layout, __u64 name,
+					  __u64 file_name, __u64 line_table)
+{
+	__u64 str[2] = {}, bytes[4] = {}, h = 0;
+
+	if (!mem_read(str, sizeof(str), name + layout->str_length))
+		h = code_mix(code_mix(h, str[0]), str[1]);
+	if (!mem_read(str, sizeof(str), file_name + layout->str_length))
+		h = code_mix(code_mix(h, str[0]), str[1]);
+	if (!mem_read(bytes, sizeof(bytes), line_table + layout->bytes_data - 16)) {
+		h = code_mix(h, bytes[0]);
+		if (bytes[0] >= 16) /* what lies behind a shorter table is not its own */
+			h = code_mix(code_mix(h, bytes[2]), bytes[3]);
+		else if (bytes[0] >= 8)
+			h = code_mix(h, bytes[2]);
+	}
+	return h;
+}
+
+/* Never 0, which stands for "not read". */
+static __always_inline __u32 code_identity(const struct py_layout *layout, __u32 first_line,
+					   __u64 name, __u64 file_name, __u64 line_table)
+{
+	__u64 h = code_content(layout, name, file_name, line_table);
+
+	h = code_mix(code_mix(code_mix(code_mix(h, first_line), name), file_name), line_table);
+	h ^= h >> 32;
 	return (__u32)h ? (__u32)h : 1;
 }
 
@@ -50,8 +80,8 @@ static __always_inline __u32 code_field32(const __u8 *bytes, __u64 offset)
 }
 
 /*
- * Read what identifies a code object, in one read. scratch: 264 bytes. 0; 1: what is there is no
- * code object; negative: it could not be read.
+ * Read what identifies a code object. scratch: CODE_SCRATCH bytes. 0; 1: what is there is no code
+ * object; negative: it could not be read.
  */
 static __always_inline int code_read(const struct py_layout *layout, __u64 code_type, __u64 code,
 				     __u8 *scratch, struct py_code *ret)
@@ -73,7 +103,8 @@ static __always_inline int code_read(const struct py_layout *layout, __u64 code_
 	ret->first_traceable = 0;
 	if (layout->code_first_traceable != PY_ABSENT)
 		ret->first_traceable = 2 * code_field32(scratch, layout->code_first_traceable);
-	ret->identity = code_identity(ret->first_line, ret->name, ret->file_name, ret->line_table);
+	ret->identity =
+		code_identity(layout, ret->first_line, ret->name, ret->file_name, ret->line_table);
 	return 0;
 }
 

@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include "outcomes.h"
 #include "profile/fold.h"
-#include "python/code.h"
+#include "python/remote.h"
 #include "target/process.h"
 
 #define SECOND	   1000000000ULL
@@ -284,7 +284,7 @@ static void what_is_missing_is_marked(void **state)
 		{OUTCOME_MENDED, 0, 2, 0, "app.a:10;app.b:10"},
 		{OUTCOME_NO_PYTHON, 0, 0, 0, "[no python frame]:0"},
 		{OUTCOME_NO_PYTHON, SAMPLE_EXITING, 0, 0, "[exiting]:0"},
-		{OUTCOME_PARTIAL, 0, 0, 0, "[unknown code]:0"},
+		{OUTCOME_PARTIAL, 0, 0, 0, "[truncated]:0"},
 		{OUTCOME_OK, 0, 0, 0, "[unknown code]:0"},
 	};
 
@@ -346,7 +346,7 @@ struct fake_str {
 };
 
 struct fake_bytes {
-	__u64 refcount, type, length;
+	__u64 refcount, type, length, hash;
 	__u8 data[32];
 };
 
@@ -380,6 +380,7 @@ static const struct py_layout layout = {
 static __u32 tell_of_us(void)
 {
 	struct fold_process us = told(ID + 1);
+	struct code_record record;
 	struct process_stat stat;
 
 	assert_int_equal(process_stat(getpid(), &stat), 0);
@@ -395,7 +396,8 @@ static __u32 tell_of_us(void)
 		.line_table = (__u64)&fake_lines,
 		.first_line = 20,
 	};
-	return code_identity(20, fake.name, fake.file_name, fake.line_table);
+	assert_int_equal(code_record_read(us.pid, (__u64)&fake, &layout, us.code_type, &record), 0);
+	return record.identity;
 }
 
 static void memory_names_what_never_came(void **state)

@@ -15,16 +15,16 @@
 #include "python/version.h"
 #include "python/walk.h"
 
-#define BASE	   0x7f0000000000ULL
-#define MEMORY	   (64u << 20)
-#define CHUNK	   16384
-#define FRAME      112 /* a frame of the size that a small function has */
-#define CODE(n)	   (BASE + 0x1000000 + (__u64)(n) * 256)
-#define HEAP	   (BASE + 0x3000000)
-#define C_STACK	   (BASE + 0x3800000)
-#define TP	   (BASE + 0x10000)
-#define TSTATE	   (BASE + 0x20000)
-#define ABSENT_AT  (BASE + 0x3f00000) /* this page and all behind it are not resident */
+#define BASE	  0x7f0000000000ULL
+#define MEMORY	  (64u << 20)
+#define CHUNK	  16384
+#define FRAME	  112 /* a frame of the size that a small function has */
+#define CODE(n)	  (BASE + 0x1000000 + (__u64)(n)*256)
+#define HEAP	  (BASE + 0x3000000)
+#define C_STACK	  (BASE + 0x3800000)
+#define TP	  (BASE + 0x10000)
+#define TSTATE	  (BASE + 0x20000)
+#define ABSENT_AT (BASE + 0x3f00000) /* this page and all behind it are not resident */
 
 static __u8 *memory;
 static unsigned int nr_reads, nr_faults;
@@ -40,8 +40,6 @@ static int read_memory(void *dst, __u32 size, __u64 address)
 	memcpy(dst, memory + (address - BASE), size);
 	return 0;
 }
-
-int (*mem_reader)(void *dst, __u32 size, __u64 address) = read_memory;
 
 static void put64(__u64 address, __u64 value)
 {
@@ -117,6 +115,7 @@ static int setup(void **state)
 	struct python_runtime runtime;
 	const char *reason;
 
+	mem_reader = read_memory;
 	memory = calloc(1, MEMORY);
 	assert_non_null(memory);
 	/* 3.12's offsets are 3.13's but for the cframe, and need no debug offsets. */
@@ -312,8 +311,18 @@ static void test_cycles(void **state)
 static void test_hostile_pointers(void **state)
 {
 	static const __u64 bad[] = {
-		1, 7, 8, 0xfff, ~0ULL, ~7ULL, 1ULL << 63, 0xffff888000000000ULL,
-		0xffffffffff600000ULL, BASE + 4, BASE - 8, ABSENT_AT - 8,
+		1,
+		7,
+		8,
+		0xfff,
+		~0ULL,
+		~7ULL,
+		1ULL << 63,
+		0xffff888000000000ULL,
+		0xffffffffff600000ULL,
+		BASE + 4,
+		BASE - 8,
+		ABSENT_AT - 8,
 	};
 	size_t i;
 
@@ -373,11 +382,11 @@ static void put_str(__u64 at, const char *text, __u64 length, __u32 state)
 	memcpy(memory + (at + layout.str_ascii_data - BASE), text, strlen(text));
 }
 
-#define TYPE	   (BASE + 0x2000)
-#define ASCII	   (STR_COMPACT | STR_ASCII | 1 << STR_KIND_SHIFT)
-#define NAME_AT	   (BASE + 0x4000)
-#define FILE_AT	   (BASE + 0x6000)
-#define LINES_AT   (BASE + 0x8000)
+#define TYPE	 (BASE + 0x2000)
+#define ASCII	 (STR_COMPACT | STR_ASCII | 1 << STR_KIND_SHIFT)
+#define NAME_AT	 (BASE + 0x4000)
+#define FILE_AT	 (BASE + 0x6000)
+#define LINES_AT (BASE + 0x8000)
 
 static struct {
 	struct code_record record;
@@ -386,7 +395,7 @@ static struct {
 
 static void test_code(void **state)
 {
-	static __u8 scratch[264];
+	static __u8 scratch[CODE_SCRATCH];
 	struct py_code a = {0}, b = {0};
 	__u32 size;
 
@@ -412,6 +421,18 @@ static void test_code(void **state)
 	assert_int_equal(code_read(&layout, TYPE, CODE(1), scratch, &b), 0);
 	assert_int_not_equal(a.identity, b.identity);
 
+	/* Another name at the old one's place, another line table at the old one's. */
+	put_code(CODE(1), TYPE, NAME_AT, FILE_AT, LINES_AT, 7);
+	put64(NAME_AT + layout.str_length + 8, 0x1234);
+	assert_int_equal(code_read(&layout, TYPE, CODE(1), scratch, &b), 0);
+	assert_int_not_equal(a.identity, b.identity);
+	put64(NAME_AT + layout.str_length + 8, 0);
+	assert_int_equal(code_read(&layout, TYPE, CODE(1), scratch, &b), 0);
+	assert_int_equal(a.identity, b.identity);
+	put64(LINES_AT + layout.bytes_length, 6);
+	assert_int_equal(code_read(&layout, TYPE, CODE(1), scratch, &b), 0);
+	assert_int_not_equal(a.identity, b.identity);
+
 	/* no code object */
 	assert_int_equal(code_read(&layout, TYPE + 8, CODE(1), scratch, &b), 1);
 	assert_int_equal(code_read(&layout, TYPE, 0, scratch, &b), 1);
@@ -420,13 +441,13 @@ static void test_code(void **state)
 
 static void test_code_hostile(void **state)
 {
-	static __u8 scratch[264];
+	static __u8 scratch[CODE_SCRATCH];
 	struct py_code code = {0};
 	__u32 size;
 
 	put_code(CODE(2), TYPE, NAME_AT, FILE_AT, LINES_AT, 7);
 	assert_int_equal(code_read(&layout, TYPE, CODE(2), scratch, &code), 0);
-	put_str(NAME_AT, "x", 1ULL << 40, ASCII);	       /* longer than memory */
+	put_str(NAME_AT, "x", 1ULL << 40, ASCII);		       /* longer than memory */
 	put_str(FILE_AT, "x", 300, STR_COMPACT | 4 << STR_KIND_SHIFT); /* 1200 bytes */
 	put64(LINES_AT + layout.bytes_length, 1ULL << 62);
 	size = code_capture(&layout, CODE(2), &code, &captured.record, captured.data);
@@ -447,13 +468,19 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-		TEST(test_whole),     TEST(test_reads),
-		TEST(test_deep),      TEST(test_too_deep),
-		TEST(test_no_python), TEST(test_generators_and_shims),
+		TEST(test_whole),
+		TEST(test_reads),
+		TEST(test_deep),
+		TEST(test_too_deep),
+		TEST(test_no_python),
+		TEST(test_generators_and_shims),
 		TEST(test_yielding),
-		TEST(test_cycles),    TEST(test_not_resident),
-		TEST(test_random),    TEST(test_hostile_pointers),
-		TEST(test_code),      TEST(test_code_hostile),
+		TEST(test_cycles),
+		TEST(test_not_resident),
+		TEST(test_random),
+		TEST(test_hostile_pointers),
+		TEST(test_code),
+		TEST(test_code_hostile),
 	};
 
 	return cmocka_run_group_tests_name("walk", tests, NULL, NULL);

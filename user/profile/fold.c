@@ -88,6 +88,8 @@ int ours_location(struct fold *fold, enum ours which)
 /* A stack without frames says why it has none. */
 static enum ours no_frames(const struct sample_record *record)
 {
+	if (record->outcome == OUTCOME_PARTIAL)
+		return TRUNCATED;
 	if (record->outcome != OUTCOME_NO_PYTHON)
 		return UNKNOWN_CODE;
 	return record->flags & SAMPLE_EXITING ? EXITING : NO_PYTHON;
