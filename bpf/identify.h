@@ -64,7 +64,7 @@ struct scratch {
 	struct py_walk walk;
 	struct identify identify;
 	struct py_code code;
-	__u8 code_bytes[264];
+	__u8 code_bytes[CODE_SCRATCH];
 };
 
 struct {
@@ -212,6 +212,8 @@ static __always_inline int code_check(struct identify_context *c, struct py_fram
 	bool found;
 	int err;
 
+	if (frame->code == s->walk.shim_code)
+		return 1;
 	checked = checked_find(frame->code, c->process->id, &found);
 	if (!checked)
 		return 1;

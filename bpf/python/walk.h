@@ -42,11 +42,12 @@ struct py_walk {
 	__u64 far;	  /* the last frame that was read outside the window */
 	__u64 chunk, chunk_above;
 	__u32 nr_leaf;
-	__u32 nr_root; /* visited in the root end, of which the last PY_ROOT_MAX are kept */
-	__u32 end;     /* enum walk_end */
-	__u32 at_root; /* walking the root end */
-	__u32 gap;     /* frames are missing between leaf end and root end */
-	__u32 owner;   /* of the frame visited last */
+	__u32 nr_root;	 /* visited in the root end, of which the last PY_ROOT_MAX are kept */
+	__u32 end;	 /* enum walk_end */
+	__u32 at_root;	 /* walking the root end */
+	__u32 gap;	 /* frames are missing between leaf end and root end */
+	__u32 owner;	 /* of the frame visited last */
+	__u64 shim_code; /* of a shim that was visited: a frame that shows it is none of Python's */
 	__u8 owners[PY_STACK_MAX];
 	struct py_frame root[PY_ROOT_MAX]; /* a ring */
 	__u8 bytes[2 * WINDOW_SIZE + PY_FRAME_MAX + 8];
@@ -188,6 +189,8 @@ static long walk_step(__u32 i, void *data)
 		kept.position = walk_position(walk, layout, at, kept.code);
 		walk_keep(c, &kept, owner);
 	}
+	if (owner >= OWNER_SHIM)
+		walk->shim_code = walk_field64(walk, at, layout->frame_code);
 	walk->next = walk_field64(walk, at, layout->frame_previous);
 	if (walk->next == frame)
 		goto fault;
@@ -254,7 +257,7 @@ static __always_inline void walk_thread(struct walk_context *c, const struct py_
 	struct py_walk *walk = c->walk;
 
 	walk->next = thread->frame;
-	walk->resume = walk->window = walk->window_end = walk->far = 0;
+	walk->resume = walk->window = walk->window_end = walk->far = walk->shim_code = 0;
 	walk->nr_leaf = walk->nr_root = walk->at_root = walk->gap = walk->owner = 0;
 	walk->end = WALK_WHOLE;
 	repeat(STEPS_MAX, walk_step, c);
