@@ -8,8 +8,8 @@
  *   SAMPLED  a sample of a Python process, in the profile
  *   MISSED   a Python process's time that is not in the profile
  *   OUTSIDE  nobody's Python: idle, other programs
- * DROPPED and THROTTLED are not counted in the kernel but computed when the ledger is closed,
- * from what the perf events themselves have counted.
+ * DROPPED, STOLEN and THROTTLED are not counted in the kernel but computed when the ledger is
+ * closed, from what the perf events themselves have counted.
  */
 #ifndef PYBPFPROF_OUTCOMES_H
 #define PYBPFPROF_OUTCOMES_H
@@ -26,6 +26,7 @@
 	X(DROPPED, MISSED, "dropped", "dropped by the kernel before BPF")               \
 	X(OTHER, OUTSIDE, "other", "in programs that are not profiled")                 \
 	X(IDLE, OUTSIDE, "idle", "while a CPU was idle")                                \
+	X(STOLEN, OUTSIDE, "stolen", "while the hypervisor ran others")                 \
 	X(THROTTLED, OUTSIDE, "throttled", "while the kernel had throttled the timer")
 
 enum outcome {

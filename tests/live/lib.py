@@ -27,7 +27,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "check"))
 import pprof  # noqa: E402
 
 OURS = ("[truncated]", "[unknown code]", "[on cpu, not sampled]", "[no python frame]",
-        "[not kept]")
+        "[exiting]", "[not kept]")
 
 
 # ---- TAP ----------------------------------------------------------------------------------------

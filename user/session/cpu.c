@@ -26,8 +26,8 @@ struct cpu_event {
 	__u64 last_count; /* at the last check: one that stands still has lost its CPU */
 	__u64 count_ns;	  /* of this CPU's events that are closed */
 	__u64 enabled_ns;
-	__u64 idle_ns;
-	__u64 idle_base_ns; /* /proc/stat's when the event was opened */
+	struct cpu_times times;
+	struct cpu_times base; /* /proc/stat's when the event was opened */
 };
 
 static struct {
@@ -75,7 +75,7 @@ static int cpu_start(int n)
 	fd = event_open(n);
 	if (fd < 0)
 		return fd;
-	event->idle_base_ns = cpu_idle_ns(n);
+	event->base = cpu_times(n);
 	event->link = bpf_program__attach_perf_event(cpu.bpf->progs.on_cpu_clock, fd);
 	if (!event->link)
 		return -errno;
@@ -89,11 +89,24 @@ static int event_read(const struct cpu_event *event, struct event_values *ret)
 	return read(event->fd, ret, sizeof(*ret)) == sizeof(*ret) ? 0 : -EIO;
 }
 
+static __u64 since(__u64 now, __u64 base)
+{
+	return now > base ? now - base : 0;
+}
+
+/* What has gone by since the event was opened. */
+static void times_add(struct cpu_times *times, const struct cpu_event *event, int n)
+{
+	struct cpu_times now = cpu_times(n);
+
+	times->idle_ns += since(now.idle_ns, event->base.idle_ns);
+	times->stolen_ns += since(now.stolen_ns, event->base.stolen_ns);
+}
+
 static void cpu_stop_one(int n)
 {
 	struct cpu_event *event = &cpu.events[n];
 	struct event_values values;
-	__u64 idle;
 
 	if (event->fd < 0)
 		return;
@@ -102,9 +115,7 @@ static void cpu_stop_one(int n)
 		event->count_ns += values.count;
 		event->enabled_ns += values.running;
 	}
-	idle = cpu_idle_ns(n);
-	if (idle > event->idle_base_ns)
-		event->idle_ns += idle - event->idle_base_ns;
+	times_add(&event->times, event, n);
 	bpf_link__destroy(event->link);
 	event->link = NULL;
 	event->fd = -1;
@@ -189,19 +200,19 @@ static void cpu_stop(void)
 static void cpu_count(int n, struct source_count *ret)
 {
 	struct cpu_event *event = &cpu.events[n];
-	__u64 count = event->count_ns, enabled = event->enabled_ns, idle = event->idle_ns, now;
+	__u64 count = event->count_ns, enabled = event->enabled_ns;
+	struct cpu_times times = event->times;
 	struct event_values values;
 
 	if (event->fd >= 0 && !event_read(event, &values)) {
 		count += values.count;
 		enabled += values.running;
-		now = cpu_idle_ns(n);
-		if (now > event->idle_base_ns)
-			idle += now - event->idle_base_ns;
+		times_add(&times, event, n);
 	}
 	ret->expected = count / cpu.period_ns;
 	ret->throttled = enabled > count ? (enabled - count) / cpu.period_ns : 0;
-	ret->idle = idle / cpu.period_ns;
+	ret->idle = times.idle_ns / cpu.period_ns;
+	ret->stolen = times.stolen_ns / cpu.period_ns;
 }
 
 static void cpu_close(void)

@@ -50,15 +50,17 @@ int cpus_online(bool *ret, int nr_cpus)
 	return cpus_parse(line, ret, nr_cpus);
 }
 
-__u64 cpu_idle_ns(int cpu)
+struct cpu_times cpu_times(int cpu)
 {
 	_cleanup_fclose_ FILE *file = fopen("/proc/stat", "re");
-	unsigned long long idle, wait;
+	unsigned long long idle, wait, stolen;
 	char line[512];
 	int n;
 
 	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "cpu%d %*u %*u %*u %llu %llu", &n, &idle, &wait) == 3 && n == cpu)
-			return (idle + wait) * 10000000;
-	return 0;
+		if (sscanf(line, "cpu%d %*u %*u %*u %llu %llu %*u %*u %llu", &n, &idle, &wait,
+			   &stolen) == 4 &&
+		    n == cpu)
+			return (struct cpu_times){(idle + wait) * 10000000, stolen * 10000000};
+	return (struct cpu_times){};
 }

@@ -12,8 +12,13 @@ int cpus_possible(void);
 /* ret[i] says if CPU i is online. */
 int cpus_online(bool *ret, int nr_cpus);
 
-/* Idle time (waiting for a disk included) since boot, in steps of 1/100 s. 0 where not known. */
-__u64 cpu_idle_ns(int cpu);
+/* Times of a CPU since boot, in steps of 1/100 s. Zeros where they are not known. */
+struct cpu_times {
+	__u64 idle_ns;	 /* waiting for a disk included */
+	__u64 stolen_ns; /* the hypervisor ran others */
+};
+
+struct cpu_times cpu_times(int cpu);
 
 /* "0-2,5" into flags; -EINVAL where it is none. */
 int cpus_parse(const char *list, bool *ret, int nr_cpus);

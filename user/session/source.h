@@ -28,6 +28,7 @@ struct source_count {
 	__u64 expected;	 /* events there should have been, while not throttled */
 	__u64 throttled; /* events there would have been while the kernel had it throttled */
 	__u64 idle;	 /* of the expected, those while the CPU was idle, as /proc/stat tells it */
+	__u64 stolen;	 /* and those while the hypervisor ran others */
 };
 
 struct source {
