@@ -57,6 +57,7 @@ static void module_below_roots(void **state)
 	/* the longer root, with a slash behind it or not */
 	module_is("/srv/app/src/shop/views.py", roots, "shop.views");
 	module_is("/srv/app//shop/./views.py", roots, "shop.views");
+	module_is("/srv/./app/shop/views.py", roots, "shop.views");
 	/* no prefix of a name */
 	module_is("/srv/apple/shop/views.py", roots, "views");
 	module_is("/srv/app/run", roots, "run");

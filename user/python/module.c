@@ -144,13 +144,33 @@ static char *module_bracketed(const char *name, size_t size)
 	return strdup(name);
 }
 
-char *symbol_module(const char *file_name, char *const roots[2])
+/* "python ./app" makes "/srv/./app/...": what it stands below is told without the dot. */
+static char *path_without_dots(const char *path)
 {
-	size_t size = strlen(file_name), best = library_end(file_name);
+	char *copy = malloc(strlen(path) + 1), *out = copy;
+
+	while (copy && *path) {
+		if (!strncmp(path, "/./", 3))
+			path += 2;
+		else
+			*out++ = *path++;
+	}
+	if (copy)
+		*out = '\0';
+	return copy;
+}
+
+char *symbol_module(const char *name, char *const roots[2])
+{
+	_cleanup_free_ char *file_name = path_without_dots(name);
+	size_t size = strlen(name), best;
 	char *module = NULL;
 
-	if (size >= 2 && file_name[0] == '<' && file_name[size - 1] == '>')
-		return module_bracketed(file_name, size);
+	if (!file_name)
+		return NULL;
+	if (size >= 2 && name[0] == '<' && name[size - 1] == '>')
+		return module_bracketed(name, size);
+	best = library_end(file_name);
 	for (int i = 0; i < 2; i++) {
 		size_t end = root_end(file_name, roots[i]);
 

@@ -153,7 +153,7 @@ char *report_comment(const struct options *options, size_t nr_processes)
 }
 
 /* What stands between "pybpfprof-" and the time. */
-static char *default_stem(const struct options *options)
+static char *default_stem(const struct options *options, pid_t launched)
 {
 	_cleanup_free_ char *name = NULL;
 	struct utsname host;
@@ -161,7 +161,7 @@ static char *default_stem(const struct options *options)
 
 	if (options->command) {
 		at = strrchr(options->command[0], '/');
-		return text_format("%s.%d", at ? at + 1 : options->command[0], getpid());
+		return text_format("%s.%d", at ? at + 1 : options->command[0], launched);
 	}
 	if (options->nr_pids == 1) {
 		name = process_name(options->pids[0]);
@@ -170,9 +170,9 @@ static char *default_stem(const struct options *options)
 	return uname(&host) ? NULL : strdup(host.nodename);
 }
 
-char *report_default_name(const struct options *options)
+char *report_default_name(const struct options *options, pid_t launched)
 {
-	_cleanup_free_ char *stem = default_stem(options);
+	_cleanup_free_ char *stem = default_stem(options, launched);
 	time_t now = time(NULL);
 	char when[32];
 	char *at;

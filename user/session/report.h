@@ -20,7 +20,10 @@ void report_end(const struct options *options, const char *path, const struct pr
 /* "pybpfprof 0.1.0 --all -F 99, host web1, kernel 6.12.0, 3 processes". The caller frees it. */
 char *report_comment(const struct options *options, size_t nr_processes);
 
-/* "pybpfprof-web1-20261121T101500Z.pb.gz". The caller frees it. */
-char *report_default_name(const struct options *options);
+/*
+ * "pybpfprof-web1-20261121T101500Z.pb.gz"; launched: the pid of the command, if there is one. The
+ * caller frees it.
+ */
+char *report_default_name(const struct options *options, pid_t launched);
 
 #endif

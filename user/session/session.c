@@ -92,25 +92,29 @@ static int session_end(struct session *s)
 	return EXIT_WRITTEN;
 }
 
-static int session_prepare(struct session *s)
+static int session_open_output(struct session *s)
 {
-	_cleanup_free_ char *name = report_default_name(s->options);
+	_cleanup_free_ char *name = report_default_name(s->options, s->launch.pid);
 	const char *path = s->options->output ? s->options->output : name, *reason;
 	int err;
 
 	if (!path)
 		return -ENOMEM;
 	err = output_file_open(path, s->options->output, &s->file, &reason);
-	if (err)
-		return fail(err, "cannot write %s: %s", path, reason);
-	err = session_signals(s);
+	return err ? fail(err, "cannot write %s: %s", path, reason) : 0;
+}
+
+static int session_prepare(struct session *s)
+{
+	int err = session_signals(s);
+
 	if (err)
 		return fail(err, "cannot wait for signals: %s", strerror(-err));
-	if (!s->options->command)
-		return 0;
-	err = launch_start(&s->launch, s->options->command);
-	s->launched = !err;
-	return err;
+	if (s->options->command) {
+		err = launch_start(&s->launch, s->options->command);
+		s->launched = !err;
+	}
+	return err ? err : session_open_output(s);
 }
 
 static int session_record(struct session *s)
