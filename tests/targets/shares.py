@@ -68,10 +68,15 @@ def work(seconds):
                 "call 2"):
         cpu[key] = 0
     end = clock() + int(seconds * 1e9)
+    i = 0
     while clock() < end:
-        functions(2000)
-        lines(7000)
-        calls(2000)
+        # Rounds of ever other lengths: equal ones can keep step with the sampling clock, and then
+        # every sample sees the same part of a round.
+        i += 1
+        n = 1500 + i * 619 % 1000
+        functions(2 * n)
+        lines(3 * n)
+        calls(n)
     first = lines.__code__.co_firstlineno + 3
     return {"lines": [first, first + 2, first + 4],
             "calls": [calls.__code__.co_firstlineno + 2 + i for i in (0, 2, 4)]}
