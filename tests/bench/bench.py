@@ -6,11 +6,14 @@ in interleaved blocks of one run, so that a machine that drifts drifts for all o
   held      what a target gets done beside nothing, an empty BPF program at the same rate, and us
   own       the profiler's CPU time, memory, and bytes a minute
   start     from exec to attached, and to the first sample in the profile
+  many      --all where 500 Pythons sleep: from exec to knowing them, and the CPU time of it
+  nobody    --all where no Python runs, the CPUs idle and busy: BPF time of each CPU
 
-bench.py [cost|held|own|start]...
+bench.py [cost|held|own|start|many|nobody]...
 """
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -111,8 +114,9 @@ def held():
     for shape, hz in ((("deep", 30), 999), (("threads", 10, 30), 99)):
         load = Load(*shape)
         less = {kind: ([], []) for kind in ("empty", "ours")}
-        for _ in range(12):
-            got = {kind: block(load, kind, hz, 2) for kind in ("none", "empty", "ours")}
+        for _ in range(24):
+            kinds = random.sample(("none", "empty", "ours"), 3)  # no fixed neighbours
+            got = {kind: block(load, kind, hz, 2) for kind in kinds}
             for kind, (shares, rates) in less.items():
                 shares.append(100 * (1 - got[kind][0] / got["none"][0]))
                 rates.append(100 * (1 - got[kind][1] / got["none"][1]))
@@ -156,7 +160,67 @@ def start():
         statistics.median(attached), statistics.median(first)))
 
 
-SECTIONS = {"cost": cost, "held": held, "own": own, "start": start}
+def many():
+    print("--all with 500 Pythons that sleep, ms (median of 5)")
+    code = "import time; print('up', flush=True); time.sleep(600)"
+    sleepers = [subprocess.Popen([PYTHON, "-c", code], stdout=subprocess.PIPE)
+                for _ in range(500)]
+    for sleeper in sleepers:
+        sleeper.stdout.readline()
+    load = Load("deep", 30)  # somebody has to be sampled
+    known, spent = [], []
+    for _ in range(5):
+        output = os.path.join(FOLDER, "many.pb.gz")
+        began = time.time_ns()
+        subprocess.run([PROGRAM, "-q", "--all", "-d", "100ms", "-o", output], check=True)
+        profile = pprof.load(output)
+        known.append((profile.time_ns - began) / 1e6)
+        spent.append(1000 * profile.json["cpu_seconds"])
+    load.end()
+    for sleeper in sleepers:
+        sleeper.kill()
+    for sleeper in sleepers:
+        sleeper.wait()
+    print("  known after %.0f, CPU time %.0f" % (statistics.median(known),
+                                                 statistics.median(spent)))
+
+
+def bpf_run_ns():
+    """BPF time of all programs that run, by the kernel's own statistics."""
+    shown = subprocess.run(["bpftool", "-j", "prog", "show"], check=True, capture_output=True,
+                           env={"PATH": "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"}).stdout
+    return {program["id"]: program.get("run_time_ns", 0) for program in json.loads(shown)}
+
+
+def nobody():
+    print("--all without a busy Python, 10 s at 99 Hz: BPF time, percent of each CPU")
+    switch = "/proc/sys/kernel/bpf_stats_enabled"
+    with open(switch) as file:
+        before = file.read()
+    with open(switch, "w") as file:
+        file.write("1")
+    for name, nr in (("idle", 0), ("busy", os.cpu_count())):
+        others = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(nr)]
+        foreign = set(bpf_run_ns())
+        ours = subprocess.Popen([PROGRAM, "-q", "--all", "-o", os.devnull],
+                                stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(2)
+        first = bpf_run_ns()
+        time.sleep(10)
+        last = bpf_run_ns()
+        ours.terminate()
+        ours.wait()
+        for other in others:
+            other.kill()
+            other.wait()
+        spent = sum(last[n] - first[n] for n in last if n in first and n not in foreign)
+        print("  %s: %.5f" % (name, 100 * spent / 10e9 / os.cpu_count()), flush=True)
+    with open(switch, "w") as file:
+        file.write(before)
+
+
+SECTIONS = {"cost": cost, "held": held, "own": own, "start": start, "many": many,
+            "nobody": nobody}
 
 if __name__ == "__main__":
     print("%s, %d CPUs, kernel %s" % (os.path.basename(os.path.realpath(PYTHON)), os.cpu_count(),
