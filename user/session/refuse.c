@@ -299,8 +299,10 @@ static int refuse_target(pid_t pid)
 	case -ESRCH:
 		return stat.state == 'Z' ? refuse_not_python(&stat) : refuse_missing(pid);
 	default:
-		return fail(EXIT_NOT_ABLE, "cannot look into process %d (%s): %s", pid, stat.comm,
-			    strerror(-err));
+		return fail(EXIT_NOT_ABLE,
+			    "cannot look into process %d (%s): %s: run as root of the host, with "
+			    "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
+			    pid, stat.comm, strerror(-err));
 	}
 }
 
