@@ -29,7 +29,7 @@ _Static_assert(NR_RUNTIME * sizeof(__u32) == sizeof(struct python_runtime),
 #define DEBUG_VERSION	    8
 #define DEBUG_FREE_THREADED 16
 
-#define SECTION_MAX	    (16U << 20) /* many times the largest struct there is */
+#define SECTION_MAX (16U << 20) /* many times the largest struct there is */
 
 /* Final and candidate only: before the first candidate, structs still move. */
 static bool hex_released(__u32 hex)

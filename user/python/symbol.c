@@ -13,8 +13,8 @@
 #include "python/symbol.h"
 #include "target/memory.h"
 
-#define STR_MAX	       (64U << 10) /* bytes of a str, of a line table, that are read from memory */
-#define LINES_MAX      (1U << 20)
+#define STR_MAX	  (64U << 10) /* bytes of a str, of a line table, that are read from memory */
+#define LINES_MAX (1U << 20)
 
 /* PyASCIIObject.state */
 #define STR_KIND_MASK  0x1c
@@ -22,7 +22,7 @@
 #define STR_COMPACT    0x20
 #define STR_ASCII      0x40
 
-#define CUT_MARK       "\xe2\x80\xa6" /* an ellipsis */
+#define CUT_MARK "\xe2\x80\xa6" /* an ellipsis */
 
 /* Part of a code object: in the record, or in memory of its own. */
 struct part {
