@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Source `cpu`: a perf cpu-clock event with a fixed period on every CPU that is online, looked at
- * again every second. The event's own count (ns of its clock) says how many ticks there should
- * have been; the time it was enabled but did not count, how long the kernel had throttled it.
+ * again every quarter of a second. The event's own count (ns of its clock) says how many ticks
+ * there should have been; the time it was enabled but did not count, how long the kernel had
+ * throttled it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -212,7 +213,10 @@ static void cpu_count(int n, struct source_count *ret)
 	ret->expected = count / cpu.period_ns;
 	ret->throttled = enabled > count ? (enabled - count) / cpu.period_ns : 0;
 	ret->idle = times.idle_ns / cpu.period_ns;
+	ret->step = CLOCK_TICK_NS / cpu.period_ns + 1;
 	ret->stolen = times.stolen_ns / cpu.period_ns;
+	if (event->base.stolen_ns) /* the last step of it is not told yet */
+		ret->stolen += ret->step;
 }
 
 static void cpu_close(void)

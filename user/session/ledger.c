@@ -42,13 +42,15 @@ static __u64 min(__u64 a, __u64 b)
 
 /*
  * Idle ticks that BPF may not have seen. /proc/stat's idle time is short by up to 5 % (measured,
- * Linux 6.18), and idle is never to be called lost: a CPU that was idle for some time is given a
- * sixteenth of it more. One that was always busy gets nothing.
+ * Linux 6.18) and told in steps, and idle is never to be called lost: a CPU that was idle for some
+ * time is given a sixteenth of it and a step more. One that was always busy gets nothing.
  */
 static __u64 idle_unseen(const struct source_count *count, __u64 seen)
 {
 	__u64 idle = count->idle + count->idle / 16;
 
+	if (count->idle || seen)
+		idle += count->step;
 	return idle > seen ? idle - seen : 0;
 }
 
@@ -62,7 +64,7 @@ void ledger_add_cpu(struct ledger *ledger, const struct cpu_counters *counters,
 		ledger->outcomes[i] += counters->outcomes[i];
 	}
 	missing = count->expected > seen ? count->expected - seen : 0;
-	/* Ticks while the hypervisor ran others come as one. */
+	/* Ticks while the hypervisor ran others come as one, or not at all. */
 	stolen = min(count->stolen, missing);
 	/* BPF runs on some ticks of an idle CPU and not on others. */
 	idle = min(missing - stolen, idle_unseen(count, counters->outcomes[OUTCOME_IDLE]));

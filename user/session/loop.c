@@ -13,7 +13,9 @@
 #include "session/source.h"
 #include "session/state.h"
 
-#define DRAIN_MS 100
+#define DRAIN_MS    100
+#define CHECK_NS    (SECOND / 4) /* a CPU that comes back is not sampled for so long at most */
+#define PROGRESS_NS SECOND
 
 static int on_signal(struct session *s)
 {
@@ -59,20 +61,23 @@ int session_signals(struct session *s)
 	return epoll_watch(s, s->signal_fd);
 }
 
-static int session_check(struct session *s, __u64 now)
+static int session_check(struct session *s)
 {
-	struct ledger ledger;
 	int i, err = 0;
 
 	for (i = 0; i < NR_SOURCES && !err; i++)
 		if (s->source_open[i])
 			err = sources[i]->check();
-	if (err)
-		return fail(err, "cannot look at the CPUs: %s", strerror(-err));
+	return err ? fail(err, "cannot look at the CPUs: %s", strerror(-err)) : 0;
+}
+
+static void session_progress(struct session *s, __u64 now)
+{
+	struct ledger ledger;
+
 	if (!ledger_read(&ledger, s->bpf, sources[SOURCE_CPU], s->nr_cpus))
 		report_progress(s->options, now - s->begin_ns, &ledger,
 				profile_nr_processes(s->profile));
-	return 0;
 }
 
 static bool session_over(struct session *s, __u64 now)
@@ -98,7 +103,8 @@ static int wait_ms(struct session *s, __u64 now, __u64 next_drain, int watch_ms)
 
 int session_loop(struct session *s)
 {
-	__u64 now = clock_ns(CLOCK_MONOTONIC), next_drain = now, next_check = now + SECOND;
+	__u64 now = clock_ns(CLOCK_MONOTONIC), next_drain = now, next_check = now + CHECK_NS;
+	__u64 next_progress = now + PROGRESS_NS;
 	struct epoll_event events[4];
 	int i, nr, watch_ms, err;
 
@@ -126,8 +132,12 @@ int session_loop(struct session *s)
 			next_drain = now + DRAIN_MS * 1000000ULL;
 		}
 		if (!err && now >= next_check) {
-			err = session_check(s, now);
-			next_check = now + SECOND;
+			err = session_check(s);
+			next_check = now + CHECK_NS;
+		}
+		if (now >= next_progress) {
+			session_progress(s, now);
+			next_progress = now + PROGRESS_NS;
 		}
 		if (err)
 			return err;

@@ -28,7 +28,8 @@ struct source_count {
 	__u64 expected;	 /* events there should have been, while not throttled */
 	__u64 throttled; /* events there would have been while the kernel had it throttled */
 	__u64 idle;	 /* of the expected, those while the CPU was idle, as /proc/stat tells it */
-	__u64 stolen;	 /* and those while the hypervisor ran others */
+	__u64 stolen;	 /* and those, at most, while the hypervisor ran others */
+	__u64 step;	 /* how exactly idle time is told */
 };
 
 struct source {
@@ -37,7 +38,7 @@ struct source {
 	void (*prepare)(struct pybpfprof_bpf *bpf, const struct source_settings *settings);
 	/* Attach: events come from now on. Prints what is wrong; negative errno. */
 	int (*open)(struct pybpfprof_bpf *bpf, const struct source_settings *settings);
-	/* Once a second: CPUs come and go. */
+	/* Four times a second: CPUs come and go. */
 	int (*check)(void);
 	/* No events from now on; they can still be counted. */
 	void (*stop)(void);
