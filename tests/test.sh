@@ -62,6 +62,14 @@ finish() {
 		echo 'skipped:'
 		live_skips
 	fi
+	if [ -e .build/tap/again ]; then
+		echo 'run again, since they failed once:'
+		cut -c1-200 .build/tap/again
+	fi
+	if grep -q '^not ok' .build/tap/*.tap; then
+		echo 'failed:'
+		grep -A5 '^not ok' .build/tap/*.tap | sed 's|.*/||' | cut -c1-200
+	fi
 	[ $failed = 0 ] && echo 'make test: passed' || echo 'make test: FAILED'
 	exit $failed
 }
