@@ -423,8 +423,8 @@ def slack_ns(want, nr_switches, period, tolerance=0.005):
 
 def same_cpu(profile, pid, want, nr_switches, stolen, name, tolerance=0.005):
     """All of a process's CPU time is in the profile, and no more: but that samples, unlike a
-    task's clock, are taken in stolen time too. And where the machine stood still for a moment, which
-    a task's clock does not tell, the ledger says how many ticks are missing for it: 2 % at most."""
+    task's clock, are taken in stolen time too. And where the machine stood still for a moment,
+    which no task's clock tells, the ledger says how many ticks are missing for it: 2 % at most."""
     got = cpu_of(profile, pid)
     slack = slack_ns(want, nr_switches, profile.period, tolerance)
     missing = sum(profile.json["outcomes"][key] for key in ("dropped", "stolen")) * profile.period
